@@ -1,0 +1,119 @@
+"""Money: integer minor units with an ISO 4217 code; decimals come in and go out, floats never.
+
+Rounding is half-up to the minor unit, once, where a named result is made (domain.md G-02).
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from functools import total_ordering
+
+from libs.common.errors import Invalid
+
+_NO_MINOR = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE = "BHD IQD JOD KWD LYD OMR TND"
+_FOUR = "CLF UYW"
+# Active codes with two decimals, and withdrawn ones that an old policy may still pay out in.
+_TWO = """
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF
+CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD
+GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL
+MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR
+PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP
+TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG ANG BGN HRK
+"""
+EXPONENTS: dict[str, int] = {
+    **dict.fromkeys(_TWO.split(), 2),
+    **dict.fromkeys(_NO_MINOR.split(), 0),
+    **dict.fromkeys(_THREE.split(), 3),
+    **dict.fromkeys(_FOUR.split(), 4),
+}
+
+# A bigint column holds it with room to add a million of them.
+MAX_MINOR = 10**12
+
+
+class UnknownCurrency(Invalid):
+    code = "unknown-currency"
+    title = "The currency is not an ISO 4217 code with money in it"
+
+
+class BadAmount(Invalid):
+    code = "bad-amount"
+    title = "The amount is not money"
+
+
+class WrongCurrency(Invalid):
+    code = "wrong-currency"
+    title = "The amount is in another currency"
+
+
+def exponent(currency: str) -> int:
+    """Decimals of the currency's minor unit: MYR 2, JPY 0, KWD 3."""
+    try:
+        return EXPONENTS[currency]
+    except KeyError:
+        raise UnknownCurrency(f"{currency!r} is not an ISO 4217 currency, such as CNY or MYR.") from None
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Money:
+    """`minor` units of `currency`: Money(2500, "MYR") is RM 25.00. May be negative in a ledger."""
+
+    minor: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        if type(self.minor) is not int:
+            raise BadAmount(f"An amount is a whole number of minor units, not {self.minor!r}.")
+        if abs(self.minor) > MAX_MINOR:
+            raise BadAmount(f"{self.minor} minor units is more than the {MAX_MINOR} we handle.")
+        exponent(self.currency)
+
+    @property
+    def decimal(self) -> Decimal:
+        return Decimal(self.minor).scaleb(-exponent(self.currency))
+
+    def __str__(self) -> str:
+        return f"{self.decimal} {self.currency}"
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(self.minor + self._same(other).minor, self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(self.minor - self._same(other).minor, self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(-self.minor, self.currency)
+
+    def __lt__(self, other: "Money") -> bool:
+        return self.minor < self._same(other).minor
+
+    def _same(self, other: "Money") -> "Money":
+        if other.currency != self.currency:
+            raise WrongCurrency(f"{other} cannot be reckoned with {self}.")
+        return other
+
+
+def money(amount: Decimal, currency: str) -> Money:
+    """The amount, rounded half-up to the minor unit."""
+    return Money(int(rounded(amount, currency).scaleb(exponent(currency))), currency)
+
+
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """The decimal rounded half-up to the minor unit, and still a decimal: 11.405 MYR -> 11.41."""
+    if not amount.is_finite():
+        raise BadAmount(f"{amount} is not an amount.")
+    return amount.quantize(Decimal(1).scaleb(-exponent(currency)), ROUND_HALF_UP)
+
+
+def exact(amount: Decimal, currency: str) -> Money:
+    """The amount as money; BadAmount where it has a fraction of a minor unit."""
+    result = money(amount, currency)
+    if result.decimal != amount:
+        raise BadAmount(f"{amount} has a fraction of the smallest unit of {currency}.")
+    return result
+
+
+def zero(currency: str) -> Money:
+    return Money(0, currency)
