@@ -52,7 +52,9 @@ def exponent(currency: str) -> int:
     try:
         return EXPONENTS[currency]
     except KeyError:
-        raise UnknownCurrency(f"{currency!r} is not an ISO 4217 currency, such as CNY or MYR.") from None
+        raise UnknownCurrency(
+            f"{currency!r} is not an ISO 4217 currency, such as CNY or MYR."
+        ) from None
 
 
 @total_ordering
