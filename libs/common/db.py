@@ -7,7 +7,7 @@ table, and cannot log in to another schema. The worker's role sees the machinery
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ TENANT_ID = re.compile(r"^[a-z0-9][a-z0-9-]{1,62}$")
 COMMAND_TIMEOUT_SECONDS = 30.0
 POOL_CLOSE_SECONDS = 5.0
 
-Row = asyncpg.Record
+Row = Mapping[str, Any]
 
 
 class Tx:
@@ -35,7 +35,7 @@ class Tx:
         return await self._connection.fetch(query, *values)  # type: ignore[no-any-return]
 
     async def fetchrow(self, query: str, *values: object) -> Row | None:
-        return await self._connection.fetchrow(query, *values)
+        return await self._connection.fetchrow(query, *values)  # type: ignore[no-any-return]
 
     async def fetchval(self, query: str, *values: object) -> Any:
         return await self._connection.fetchval(query, *values)

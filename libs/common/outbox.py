@@ -1,0 +1,160 @@
+"""The outbox: an event is a row of the transaction that made it true, until the broker has it.
+
+Order per key holds because the key's count stays locked from the append to the commit, and because
+one relay at a time holds a key's shard. At least once: a crash between the broker's answer and the
+delete sends again, and the inbox makes the second time nothing.
+"""
+
+import asyncio
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import structlog
+
+from libs.common.bus import BusUnavailable, Outbound, Producer
+from libs.common.db import Database, Tx
+from libs.common.events import Announcement, encode, with_sequence
+
+SHARDS = 16
+MAX_EVENT_BYTES = 900_000
+RELAY_BATCH = 2_000
+POLL_SECONDS = 0.5
+RETRY_SECONDS = 1.0
+
+_log = structlog.get_logger()
+
+_APPEND = """
+WITH counted AS (
+    INSERT INTO event_sequences AS s (tenant_id, key, last)
+    SELECT tenant_id, key, count(*) FROM unnest($1::text[], $2::text[]) AS i (tenant_id, key)
+    GROUP BY tenant_id, key ORDER BY tenant_id, key
+    ON CONFLICT (tenant_id, key) DO UPDATE SET last = s.last + excluded.last
+    RETURNING tenant_id, key, last
+)
+INSERT INTO outbox (tenant_id, shard, topic, key, sequence, envelope)
+SELECT i.tenant_id, i.shard, i.topic, i.key, c.last - i.behind, i.envelope
+FROM unnest($1::text[], $2::text[], $3::smallint[], $4::text[], $5::bigint[], $6::bytea[])
+    WITH ORDINALITY AS i (tenant_id, key, shard, topic, behind, envelope, place)
+JOIN counted c ON c.tenant_id = i.tenant_id AND c.key = i.key
+ORDER BY i.place
+"""
+
+
+async def append(tx: Tx, *announcements: Announcement, now: datetime) -> None:
+    """Put the events into the transaction, in this order; they go out when it commits."""
+    if not announcements:
+        return
+    envelopes = [encode(a, now) for a in announcements]
+    if any(len(envelope) > MAX_EVENT_BYTES for envelope in envelopes):
+        # A row the broker would refuse for ever must not come to be.
+        raise ValueError(f"an event is over {MAX_EVENT_BYTES} bytes")
+    left = Counter((a.tenant_id, a.key) for a in announcements)
+    behind = []
+    for a in announcements:
+        left[a.tenant_id, a.key] -= 1
+        behind.append(left[a.tenant_id, a.key])
+    await tx.execute(
+        _APPEND,
+        [a.tenant_id for a in announcements],
+        [a.key for a in announcements],
+        [shard_of(a.key) for a in announcements],
+        [a.event.topic for a in announcements],
+        behind,
+        envelopes,
+    )
+    tx.announced = True
+
+
+def shard_of(key: str) -> int:
+    return zlib.crc32(key.encode()) % SHARDS
+
+
+class Relay:
+    """Moves rows from the outbox to the broker, one holder a shard.
+
+    `service` names the outbox among those sharing a database. Woken by commits of its own
+    process, with a slow poll for those of others.
+    """
+
+    def __init__(self, db: Database, producer: Producer, service: str) -> None:
+        self._db = db
+        self._producer = producer
+        self._lock_class = zlib.crc32(f"outbox/{service}".encode()) & 0x7FFFFFFF
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled. A failure of database or broker is waited out; nothing is lost by it."""
+        while True:
+            try:
+                async with self._db.worker() as connection:
+                    try:
+                        await self._relay_held_shards(connection)
+                    finally:
+                        if not connection.is_closed():
+                            await connection.execute("SELECT pg_advisory_unlock_all()")
+            except (
+                BusUnavailable,
+                OSError,
+                TimeoutError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+            ) as failure:
+                _log.warning("relay_paused", cause=str(failure))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _relay_held_shards(self, connection: Any) -> None:
+        held: list[int] = []
+        while True:
+            self._wake.clear()
+            if len(held) < SHARDS:
+                held += await _take_shards(connection, self._lock_class, held)
+            while await relay_pending(connection, self._producer, held) == RELAY_BATCH:
+                pass
+            await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+        except TimeoutError:
+            return
+
+
+async def relay_pending(connection: Any, producer: Producer, shards: Sequence[int]) -> int:
+    """Send one batch of these shards in order and delete what was acknowledged; how many."""
+    rows = await connection.fetch(
+        """
+        SELECT id, topic, key, sequence, envelope FROM outbox
+        WHERE shard = ANY($1) ORDER BY id LIMIT $2
+        """,
+        shards,
+        RELAY_BATCH,
+    )
+    if not rows:
+        return 0
+    await producer.send(
+        [
+            Outbound(row["topic"], row["key"], with_sequence(row["envelope"], row["sequence"]))
+            for row in rows
+        ]
+    )
+    await connection.execute(
+        "DELETE FROM outbox WHERE id = ANY($1)", [row["id"] for row in rows]
+    )
+    return len(rows)
+
+
+async def _take_shards(connection: Any, lock_class: int, held: Sequence[int]) -> list[int]:
+    free = [shard for shard in range(SHARDS) if shard not in held]
+    rows = await connection.fetch(
+        "SELECT shard FROM unnest($2::int[]) AS shard WHERE pg_try_advisory_lock($1, shard)",
+        lock_class,
+        free,
+    )
+    return [row["shard"] for row in rows]
