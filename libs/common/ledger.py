@@ -53,7 +53,7 @@ class Transfer:
     def __post_init__(self) -> None:
         sums: dict[str, int] = defaultdict(int)
         for entry in self.entries:
-            sums[entry.amount.currency] += entry.amount.minor
+            sums[entry.amount.currency] += entry.amount.amount_minor
         if not self.entries or any(sums.values()):
             raise ValueError(f"transfer {self.kind} {self.reference} does not sum to zero")
 
@@ -103,9 +103,9 @@ async def book(tx: Tx, tenant_id: str, transfers: Sequence[Transfer], *, now: da
             VALUES ($1, $2, $3, $4, $5, $6)
             """,
             [
-                (transfer_id, line, tenant_id, e.account, e.amount.minor, e.amount.currency)
+                (transfer_id, line, tenant_id, e.account, e.amount.amount_minor, e.amount.currency)
                 for line, e in enumerate(transfer.entries)
-                if e.amount.minor
+                if e.amount.amount_minor
             ],
         )
 

@@ -32,12 +32,13 @@ EXPONENTS: dict[str, int] = {
 MAX_MINOR = 10**12
 
 
-class UnknownCurrency(Invalid):
+# ValueErrors as well, so that decoders report them as a fault of the field.
+class UnknownCurrency(Invalid, ValueError):
     code = "unknown-currency"
     title = "The currency is not an ISO 4217 code with money in it"
 
 
-class BadAmount(Invalid):
+class BadAmount(Invalid, ValueError):
     code = "bad-amount"
     title = "The amount is not money"
 
@@ -60,36 +61,40 @@ def exponent(currency: str) -> int:
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class Money:
-    """`minor` units of `currency`: Money(2500, "MYR") is RM 25.00. May be negative in a ledger."""
+    """`amount_minor` smallest units of `currency`: Money(2500, "MYR") is RM 25.00.
 
-    minor: int
+    Its fields are its wire form too: {"amount_minor": 2500, "currency": "MYR"}. Negative only in a
+    ledger.
+    """
+
+    amount_minor: int
     currency: str
 
     def __post_init__(self) -> None:
-        if type(self.minor) is not int:
-            raise BadAmount(f"An amount is a whole number of minor units, not {self.minor!r}.")
-        if abs(self.minor) > MAX_MINOR:
-            raise BadAmount(f"{self.minor} minor units is more than the {MAX_MINOR} we handle.")
+        if type(self.amount_minor) is not int:
+            raise BadAmount(f"An amount is a whole number of minor units, not {self.amount_minor!r}.")
+        if abs(self.amount_minor) > MAX_MINOR:
+            raise BadAmount(f"{self.amount_minor} minor units is more than the {MAX_MINOR} we handle.")
         exponent(self.currency)
 
     @property
     def decimal(self) -> Decimal:
-        return Decimal(self.minor).scaleb(-exponent(self.currency))
+        return Decimal(self.amount_minor).scaleb(-exponent(self.currency))
 
     def __str__(self) -> str:
         return f"{self.decimal} {self.currency}"
 
     def __add__(self, other: "Money") -> "Money":
-        return Money(self.minor + self._same(other).minor, self.currency)
+        return Money(self.amount_minor + self._same(other).amount_minor, self.currency)
 
     def __sub__(self, other: "Money") -> "Money":
-        return Money(self.minor - self._same(other).minor, self.currency)
+        return Money(self.amount_minor - self._same(other).amount_minor, self.currency)
 
     def __neg__(self) -> "Money":
-        return Money(-self.minor, self.currency)
+        return Money(-self.amount_minor, self.currency)
 
     def __lt__(self, other: "Money") -> bool:
-        return self.minor < self._same(other).minor
+        return self.amount_minor < self._same(other).amount_minor
 
     def _same(self, other: "Money") -> "Money":
         if other.currency != self.currency:
