@@ -1,0 +1,157 @@
+"""What a process says about itself: one JSON line an occurrence, and numbers to be scraped.
+
+A log line is an event name and fields; it never holds a token, a key, an address or a body.
+"""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
+from typing import Any, Final
+
+import msgspec
+import structlog
+from prometheus_client import (
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    PROCESS_COLLECTOR,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+)
+
+REGISTRY: Final = CollectorRegistry()
+for _collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
+    REGISTRY.register(_collector)
+
+# A checkout's patience is about a second, so the buckets are finest below it.
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0)
+
+HTTP_REQUESTS: Final = Counter(
+    "parcelcover_http_requests",
+    "Requests answered, by route template.",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+)
+HTTP_SECONDS: Final = Histogram(
+    "parcelcover_http_request_seconds",
+    "From the first byte of a request to the last of its answer.",
+    ["method", "route"],
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+OUTBOX_DEPTH: Final = Gauge(
+    "parcelcover_outbox_depth", "Events committed and not yet acknowledged.", registry=REGISTRY
+)
+OUTBOX_OLDEST_SECONDS: Final = Gauge(
+    "parcelcover_outbox_oldest_seconds", "Age of the oldest such event.", registry=REGISTRY
+)
+RELAY_SENT: Final = Counter(
+    "parcelcover_relay_sent",
+    "Events the broker has acknowledged.",
+    ["topic"],
+    registry=REGISTRY,
+)
+CONSUMED: Final = Counter(
+    "parcelcover_consumed",
+    "Events read, by what became of them: handled, repeated, skipped, parked, waiting.",
+    ["consumer", "type", "result"],
+    registry=REGISTRY,
+)
+CONSUMER_LAG_SECONDS: Final = Gauge(
+    "parcelcover_consumer_lag_seconds",
+    "Age of the last event taken when it was taken.",
+    ["consumer", "topic"],
+    registry=REGISTRY,
+)
+PARKED: Final = Gauge(
+    "parcelcover_parked",
+    "Dead letters, and the events that wait behind them.",
+    ["consumer"],
+    registry=REGISTRY,
+)
+DEADLINES_FIRED: Final = Counter(
+    "parcelcover_deadlines_fired",
+    "Deadlines run, by result: done, failed.",
+    ["kind", "result"],
+    registry=REGISTRY,
+)
+DEADLINE_LAG_SECONDS: Final = Histogram(
+    "parcelcover_deadline_lag_seconds",
+    "From the instant a deadline was due to the instant it ran.",
+    buckets=(0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0),
+    registry=REGISTRY,
+)
+
+request_id: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
+
+_SECRET = re.compile(
+    r"authori[sz]ation|cookie|password|passwd|secret|signature|token$|api_?key|private|e_?mail",
+    re.IGNORECASE,
+)
+
+
+def configure_logging(service: str, level: str = "INFO") -> None:
+    """JSON lines on standard output for our own events and for what libraries log; call once."""
+    shared: list[structlog.typing.Processor] = [
+        _name_service(service),
+        _name_request,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.format_exc_info,
+        _redact,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level]
+        ),
+        logger_factory=structlog.BytesLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                lambda *args: _json(args[2]).decode(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+
+
+def _name_service(service: str) -> structlog.typing.Processor:
+    def name(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        event["service"] = service
+        return event
+
+    return name
+
+
+def _name_request(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    if (current := request_id.get()) is not None:
+        event["request_id"] = current
+    return event
+
+
+def _redact(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """The second lock: nobody should log such a field, and if somebody does it says nothing."""
+    for name in event:
+        if _SECRET.search(name):
+            event[name] = "[redacted]"
+    return event
+
+
+def _json(event: Mapping[str, Any], **_: object) -> bytes:
+    try:
+        return msgspec.json.encode(event, enc_hook=repr)
+    except (ValueError, TypeError, RecursionError):
+        # Lone surrogates and keys that are no strings: a log line must never fail its request.
+        return json.dumps(event, default=repr, skipkeys=True).encode()
