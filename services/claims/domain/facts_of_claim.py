@@ -1,0 +1,171 @@
+"""The facts of a claim (domain.md 2.3): which event or paper each of them comes from.
+
+A fact that is not known is left out; the plan language gives it its default.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from libs.common.money import Money
+from libs.common.plans.facts import Value
+from services.claims.domain.cases import Case, Claim, Cover, EarlierClaim, Item, Tracking, total
+
+ONE = Decimal(1)
+
+
+def facts(case: Case, now: datetime) -> dict[str, Value]:
+    """Facts by name for `adjudicate`: money and weights as Decimal, instants aware."""
+    cover, claim = case.cover, case.claim
+    known: dict[str, Value | None] = {
+        "as_of": now,
+        "peril": claim.statement.peril,
+        "policy_state": _state(case),
+        **_of_terms(cover),
+        **_of_tracking(cover.tracking),
+        **_of_claim(cover, claim),
+        **_of_claimed_items(cover, claim),
+        **_of_earlier(case.earlier, cover.currency),
+    }
+    if case.order is not None:
+        known["order_insured_value"] = case.order.insured_value.decimal
+        known["order_delay_paid"] = case.order.delay_paid.decimal
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _of_terms(cover: Cover) -> Mapping[str, Value | None]:
+    """PolicyPaid: `terms`, `paid_at`, `confirmed_at`."""
+    terms = cover.terms
+    own = [item for item in terms.items if item.is_buy_yourself]
+    return {
+        "goods_value": terms.goods_value.decimal,
+        "eligible_goods_value": terms.eligible_goods_value.decimal,
+        "shipping_fee": terms.shipping_fee.decimal,
+        "insured_value": terms.insured_value.decimal,
+        "premium": terms.premium.decimal,
+        "goods_limit": _decimal(terms.goods_limit),
+        "biy_value": total([item.value for item in own], cover.currency).decimal,
+        "biy_weight_kg": sum((item.weight_kg for item in own), Decimal(0)),
+        "items": tuple(
+            {"id": item.item_id, "class": item.item_class, "value": item.value.decimal}
+            for item in terms.items
+        ),
+        "line": terms.line,
+        "line_tags": terms.line_tags,
+        "mode": terms.mode,
+        "destination": terms.destination,
+        "scope": terms.scope,
+        "options": terms.options,
+        "submitted_at": terms.submitted_at,
+        "registered_user": terms.is_registered,
+        "vip": terms.is_vip,
+        "paid_at": cover.paid_at,
+        "confirmed_at": cover.confirmed_at,
+    }
+
+
+def _of_tracking(tracking: Tracking) -> Mapping[str, Value | None]:
+    """ParcelDispatched and TrackingUpdated, field by field."""
+    return {
+        "accepted_at": tracking.accepted_at,
+        "dispatched_at": tracking.dispatched_at,
+        "last_update_at": tracking.last_update_at,
+        "delivered_at": tracking.delivered_at,
+        "returned_at": tracking.returned_at,
+    }
+
+
+def _of_claim(cover: Cover, claim: Claim) -> Mapping[str, Value | None]:
+    """ClaimFiled's statement, EvidenceAdded's kinds, and what adjudicators established.
+
+    Where claimant and adjudicator both say something, the adjudicator's word stands.
+    """
+    said, found = claim.statement, claim.findings
+    purchase_documents = tuple(document.kind for document in cover.terms.documents)
+    return {
+        "notified_at": claim.notified_at,
+        "filed_at": claim.filed_at,
+        # The customer's first contact is the report that starts the search (MP-33).
+        "reported_at": claim.notified_at,
+        "info_requested_at": claim.info_requested_at,
+        "event_at": said.event_at,
+        "causes": said.causes,
+        "whole_parcel": said.is_whole_parcel,
+        "evidence": tuple(dict.fromkeys((*purchase_documents, *claim.evidence))),
+        "evidence_unavailable": said.unavailable,
+        "loss_confirmed_at": _first(found.loss_confirmed_at, cover.tracking.loss_confirmed_at),
+        "packing": _first(found.packing, cover.terms.packing),
+        "exception_noted": _first(found.exception_noted, said.exception_noted),
+        "freight_paid": _first(found.is_freight_paid, cover.terms.is_freight_paid),
+        "carrier_paid": _decimal(_first(found.carrier_paid, said.carrier_paid)),
+        "refund_to_buyer": _decimal(_first(found.refund_to_buyer, said.refund_to_buyer)),
+        "proven_value": _decimal(found.proven_value),
+        "insurer_approved": _decimal(found.insurer_approved),
+        "insurer_decided": found.insurer_decided,
+        "video_elements": found.video_elements,
+        "biy_misdeclared": found.is_misdeclared,
+        "carrier_investigation": found.is_investigated,
+    }
+
+
+def _of_claimed_items(cover: Cover, claim: Claim) -> Mapping[str, Value | None]:
+    """The items claimed, each at its grade; a whole parcel is left to the plan language.
+
+    `claimed_value` said without items stands as it is said.
+    """
+    said = claim.statement
+    claimed = [item for item in cover.terms.items if item.item_id in said.item_ids]
+    if not claimed:
+        return {"claimed_value": _decimal(said.claimed_value)}
+    insured = [item for item in claimed if item.is_insured]
+    own = [item for item in insured if item.is_buy_yourself]
+    grade = claim.findings.grades.get if said.peril == "DAMAGE" else _whole
+    return {
+        "claimed_items": tuple(item.item_id for item in claimed),
+        "claimed_value": sum((_graded(item, grade) for item in insured), Decimal(0)),
+        "claimed_biy_value": sum((_graded(item, grade) for item in own), Decimal(0)),
+        "claimed_biy_weight_kg": sum(
+            (item.weight_kg * grade(item.item_id, ONE) for item in own), Decimal(0)
+        ),
+    }
+
+
+def _whole(_item_id: str, grade: Decimal) -> Decimal:
+    return grade
+
+
+def _graded(item: Item, grade: object) -> Decimal:
+    return item.value.decimal * grade(item.item_id, ONE)  # type: ignore[operator, no-any-return]
+
+
+def _of_earlier(earlier: tuple[EarlierClaim, ...], currency: str) -> Mapping[str, Value | None]:
+    """Earlier claims on the policy and what they were paid, goods and shipping apart."""
+    delays = [claim for claim in earlier if claim.peril == "DELAY"]
+    others = [claim for claim in earlier if claim.peril not in ("DELAY", "RETURN")]
+    paid_items = {i for claim in earlier if claim.outcome == "APPROVED" for i in claim.item_ids}
+    return {
+        "prior_claims": tuple({"peril": c.peril, "outcome": c.outcome} for c in earlier),
+        "items_paid": tuple(sorted(paid_items)),
+        "paid": total([claim.goods_paid for claim in others], currency).decimal,
+        "biy_paid": total([claim.buy_yourself_paid for claim in others], currency).decimal,
+        "shipping_paid": total([claim.shipping_paid for claim in others], currency).decimal,
+        "delay_paid": total([claim.shipping_paid for claim in delays], currency).decimal,
+    }
+
+
+def _state(case: Case) -> str:
+    """The policy's state, EXHAUSTED where its goods were paid in full (2.7)."""
+    cover = case.cover
+    others = [c.goods_paid for c in case.earlier if c.peril not in ("DELAY", "RETURN")]
+    is_spent = total(others, cover.currency) >= cover.terms.insured_value
+    if cover.state in ("ACTIVE", "RUN_OFF") and is_spent:
+        return "EXHAUSTED"
+    return cover.state
+
+
+def _first(established: object, said: object) -> Value | None:
+    return said if established is None else established  # type: ignore[return-value]
+
+
+def _decimal(amount: object) -> Decimal | None:
+    return amount.decimal if isinstance(amount, Money) else None

@@ -1,0 +1,93 @@
+"""What the claims service says. Every event has the policy's id as its key; a claim on no policy
+has its own."""
+
+from datetime import date, datetime
+from typing import ClassVar
+
+import msgspec
+
+from libs.common.events import Event
+from libs.common.money import Money
+
+
+class ClaimEvent(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "claims"
+    source: ClassVar[str] = "/claims"
+
+    claim_id: str
+    # Empty for a claim that matches no policy.
+    policy_id: str
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`code` as domain.md 2.4 has it, such as EXCLUDED_CAUSE:riot; a person may override some."""
+
+    code: str
+    is_discretionary: bool = False
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step of the payout's arithmetic."""
+
+    label: str
+    amount: Money
+
+
+class ClaimFiled(ClaimEvent, frozen=True, kw_only=True):
+    peril: str
+    notified_at: datetime
+    filed_at: datetime
+    filed_by: str
+    evidence_ids: tuple[str, ...] = ()
+
+
+class ClaimDecided(ClaimEvent, frozen=True, kw_only=True):
+    """The engine's or a person's decision; the latest one stands.
+
+    `is_settled` False: it is a proposal that waits for a person.
+    """
+
+    decision_id: str
+    peril: str
+    outcome: str
+    is_settled: bool
+    payout: Money
+    instrument: str
+    reasons: tuple[Reason, ...] = ()
+    caps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
+    rule_ids: tuple[str, ...] = ()
+    eligible_on: date | None = None
+    plan: str = ""
+    plan_version: int = 0
+    decided_by: str = "engine"
+    decided_at: datetime
+
+
+class EvidenceAdded(ClaimEvent, frozen=True, kw_only=True):
+    evidence_id: str
+    kind: str
+    sha256: str
+
+
+class PayoutSent(ClaimEvent, frozen=True, kw_only=True):
+    """An instruction to pay: the tenant's payment system answers with a settlement."""
+
+    payout_id: str
+    amount: Money
+    instrument: str
+    sent_at: datetime
+
+
+class PayoutSettled(ClaimEvent, frozen=True, kw_only=True):
+    """The payment system's answer: CONFIRMED or FAILED."""
+
+    payout_id: str
+    amount: Money
+    state: str
+    settled_at: datetime
+
+
+EVENTS = (ClaimFiled, ClaimDecided, EvidenceAdded, PayoutSent, PayoutSettled)
