@@ -1,13 +1,11 @@
 """What the policy service says. Every event of a policy has the policy's id as its key."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import ClassVar
-
-import msgspec
 
 from libs.common.events import Event
 from libs.common.money import Money
+from services.policy.domain.policies import PlanPin, Terms
 
 
 class PolicyEvent(Event, frozen=True, kw_only=True):
@@ -15,59 +13,6 @@ class PolicyEvent(Event, frozen=True, kw_only=True):
     source: ClassVar[str] = "/policy"
 
     policy_id: str
-
-
-class PlanPin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The plan version a policy keeps for life (G-11)."""
-
-    plan: str
-    version: int
-    sha256: str
-
-
-class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    item_id: str
-    item_class: str
-    quantity: int
-    value: Money
-    weight_kg: Decimal = Decimal(0)
-    source: str = "agent"
-    marks: tuple[str, ...] = ()
-    verdict: str = "ACCEPT"
-
-
-class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    kind: str
-    sha256: str
-    evidence_id: str
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every fact of domain.md 2.3 that is known at purchase."""
-
-    insured_value: Money
-    goods_value: Money
-    eligible_goods_value: Money
-    shipping_fee: Money
-    premium: Money
-    rate: Decimal
-    goods_limit: Money | None = None
-    items: tuple[Item, ...] = ()
-    documents: tuple[Document, ...] = ()
-    order_ref: str = ""
-    submitted_at: datetime | None = None
-    line: str = ""
-    line_tags: tuple[str, ...] = ()
-    mode: str = ""
-    destination: str = ""
-    scope: str = ""
-    packing: str = ""
-    options: tuple[str, ...] = ()
-    customer_id: str = ""
-    customer_kind: str = ""
-    is_registered: bool = False
-    is_vip: bool = False
-    is_freight_paid: bool = True
 
 
 class PolicyIssued(PolicyEvent, frozen=True, kw_only=True):

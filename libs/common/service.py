@@ -1,0 +1,137 @@
+"""A running service: its pools, its relay, its consumer and its deadlines, by the roles it has.
+
+Each service's `app.py` says what it is made of; this is how any of them lives and dies.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated
+
+import httpx
+import structlog
+from fastapi import Depends, Request
+
+from libs.common import testclock
+from libs.common.auth import Caller, Keys, ServiceSigner
+from libs.common.bus import Producer
+from libs.common.consumer import Consumer, Handlers
+from libs.common.db import Database
+from libs.common.deadlines import DeadlineRunner, Job
+from libs.common.outbox import Relay
+from libs.common.plans.reading import PlanBook, load
+from libs.common.plans.tenants import Tenants, load_tenants
+from libs.common.settings import Settings
+
+CLIENT_TIMEOUT_SECONDS = 5.0
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """What routes, handlers and jobs of one process share."""
+
+    settings: Settings
+    db: Database
+    plans: PlanBook
+    tenants: Tenants
+    http: httpx.AsyncClient
+    signer: ServiceSigner
+    consumer: Consumer | None = None
+    jobs: Mapping[str, Job] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What a service is made of. Handlers and jobs are built once its parts exist."""
+
+    name: str
+    topics: Sequence[str] = ()
+    handlers: Callable[[Running], Handlers] = lambda running: {}
+    jobs: Callable[[Running], Mapping[str, Job]] = lambda running: {}
+
+
+@asynccontextmanager
+async def run(service: Service, settings: Settings) -> AsyncIterator[Running]:
+    """The service's parts, its background tasks running by role; all stopped at the end."""
+    db = await Database.connect(
+        settings.database_url, service.name, size=settings.database_pool_size
+    )
+    producer = Producer(settings.kafka_bootstrap_servers, idempotent=settings.kafka_idempotent)
+    http = httpx.AsyncClient(timeout=CLIENT_TIMEOUT_SECONDS)
+    try:
+        running = Running(
+            settings=settings,
+            db=db,
+            plans=load(settings.plans),
+            tenants=load_tenants(settings.tenants),
+            http=http,
+            signer=ServiceSigner(settings, service.name),
+        )
+        async with _background(service, running, producer):
+            yield running
+    finally:
+        await http.aclose()
+        await producer.stop()
+        await db.close()
+
+
+@asynccontextmanager
+async def _background(service: Service, running: Running, producer: Producer) -> AsyncIterator[None]:
+    settings, db = running.settings, running.db
+    tasks: list[asyncio.Task[None]] = []
+    running.jobs = service.jobs(running)
+    if "relay" in settings.roles:
+        relay = Relay(db, producer, service.name)
+        db.on_announced = relay.wake
+        tasks.append(_task(relay.run(), "relay"))
+    if "consumer" in settings.roles and service.topics:
+        running.consumer = Consumer(
+            db,
+            settings.kafka_bootstrap_servers,
+            service.name,
+            service.topics,
+            service.handlers(running),
+        )
+        tasks.append(_task(running.consumer.run(), "consumer"))
+    if "deadlines" in settings.roles and running.jobs:
+        runner = DeadlineRunner(db, running.jobs, service.name)
+        tasks.append(_task(runner.run(), "deadlines"))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _task(coroutine: object, name: str) -> asyncio.Task[None]:
+    task: asyncio.Task[None] = asyncio.create_task(coroutine, name=name)  # type: ignore[arg-type]
+    task.add_done_callback(_report_death)
+    return task
+
+
+def _report_death(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.critical("background_task_died", task=task.get_name(), exc_info=task.exception())
+
+
+def running_of(request: Request) -> Running:
+    running: Running = request.app.state.running
+    return running
+
+
+def db_of(request: Request) -> Database:
+    return running_of(request).db
+
+
+Parts = Annotated[Running, Depends(running_of)]
+Db = Annotated[Database, Depends(db_of)]
+
+
+async def now_of(db: Database, caller: Caller) -> datetime:
+    """The caller's business time."""
+    return await testclock.business_now(db, caller.tenant_id)
