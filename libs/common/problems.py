@@ -119,7 +119,8 @@ class Problem:
                 {"detail": fault.detail[:MAX_FAULT_CHARACTERS], "pointer": fault.pointer}
                 for fault in self.faults[:MAX_FAULTS]
             ]
-        return {**self.extra, **standard}
+        own = {name: value for name, value in self.extra.items() if name not in standard}
+        return {**standard, **own}
 
     def response(self) -> Response:
         content = msgspec.json.encode(_plain(self.document()), enc_hook=str)
