@@ -436,25 +436,30 @@ def _is_key_of(kid: str, service: str) -> bool:
 class _Guard(SecurityBase):
     """A dependency that FastAPI also writes into the OpenAPI document."""
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: str, *, or_service: bool) -> None:
         self.model = HTTPBearerModel(
             bearerFormat="JWT", description="A token of the configured issuer, tenant in it."
         )
         self.scheme_name = "bearer"
         self.scope = scope
+        self.or_service = or_service
 
     async def __call__(self, request: Request) -> Caller:
         authenticator: Authenticator = request.app.state.authenticator
         caller = await authenticator.authenticate(request.headers)
-        caller.must(self.scope)
+        if not (self.or_service and INTERNAL_READ in caller.scopes):
+            caller.must(self.scope)
         return caller
 
 
-def requires(scope: str) -> Any:
-    """For a route: `caller: Annotated[Caller, requires(CLAIMS_WRITE)]`. 401, or 403 without it."""
+def requires(scope: str, *, or_service: bool = False) -> Any:
+    """For a route: `caller: Annotated[Caller, requires(CLAIMS_WRITE)]`. 401, or 403 without it.
+
+    `or_service`: one of our own services may read it too, on behalf of its token's tenant.
+    """
     if scope not in SCOPES:
         raise LookupError(f"{scope!r} is not in the table of scopes.")
-    return Security(_Guard(scope), scopes=[scope])
+    return Security(_Guard(scope, or_service=or_service), scopes=[scope])
 
 
 # --- minting ---------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from libs.common import deadletter
 from libs.common.bus import BATCH_LIMIT, BusUnavailable, Inbound, Subscription, subscribe
 from libs.common.db import TENANT_ID, Database, Tx
 from libs.common.deadletter import Parking
-from libs.common.errors import Refusal
+from libs.common.errors import NotHereYet, Refusal
 from libs.common.events import TYPE_PREFIX, Envelope, Reading, decode, wire_type
 
 R = TypeVar("R", bound=Reading)
@@ -66,10 +66,6 @@ def reads(shape: type[R], handle: Handler[R]) -> tuple[str, Reader]:
     return wire_type(shape), Reader(shape, handle, msgspec.json.Decoder(shape))
 
 
-class PauseConsumer(Exception):
-    """Something an event needs is not here yet, such as a plan file: wait, park nothing."""
-
-
 class Unreadable(Exception):
     """An event that can never be handled as it is; the message says why."""
 
@@ -91,8 +87,9 @@ class Consumer:
         self._topics = topics
         self._handlers = handlers
         self.subscription: Subscription | None = None
-        # Messages dealt with, for whoever must know that nothing moves any more.
+        # For whoever must know that nothing moves any more.
         self.handled = 0
+        self._is_busy = False
 
     async def run(self) -> None:
         """Until cancelled: join, deliver batches, and join again after the broker was away."""
@@ -112,24 +109,29 @@ class Consumer:
         messages = await subscription.take(BATCH_LIMIT)
         if not messages:
             return
+        self._is_busy = True
         try:
             await deliver(self._db, self.name, self._handlers, messages)
         except PAUSING as failure:
             _log.warning("consumer_paused", consumer=self.name, cause=str(failure))
             await subscription.rewind(messages)
             await asyncio.sleep(RETRY_SECONDS)
-            return
-        await subscription.done(messages)
-        self.handled += len(messages)
+        else:
+            await subscription.done(messages)
+            self.handled += len(messages)
+        finally:
+            self._is_busy = False
 
     async def is_idle(self) -> bool:
-        """Joined, and nothing left to take."""
+        """Joined, nothing in hand and nothing left to take."""
         subscription = self.subscription
-        return subscription is not None and await subscription.is_drained()
+        if subscription is None or self._is_busy:
+            return False
+        return await subscription.is_drained() and not self._is_busy
 
 
 PAUSING = (
-    PauseConsumer,
+    NotHereYet,
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,

@@ -8,7 +8,8 @@ Refusal becomes a problem document (RFC 9457); at the bus door it parks the even
     ├── Conflict        409   the thing is in a state that does not allow it
     ├── Invalid         422   the request is understood and wrong
     ├── Unauthorised    401   who are you?
-    └── Forbidden       403   you may not
+    ├── Forbidden       403   you may not
+    └── NotHereYet      503   something this needs has not arrived; a consumer waits, it parks nothing
 """
 
 from collections.abc import Sequence
@@ -66,3 +67,9 @@ class Forbidden(Refusal):
     code = "forbidden"
     title = "The caller may not do this"
     status = 403
+
+
+class NotHereYet(Refusal):
+    code = "not-here-yet"
+    title = "Something this needs has not arrived yet"
+    status = 503

@@ -19,20 +19,17 @@ from libs.common.money import Money
 
 
 class Account(StrEnum):
-    """Who holds or owes: `payer` and `claimant` are outside, the rest is the programme's."""
+    """`cash` is the world outside and `claims` what losses cost; the rest is held or owed."""
 
-    PAYER = "payer"
-    PREMIUM_HELD = "premium_held"
-    PREMIUM_EARNED = "premium_earned"
-    REFUND_DUE = "refund_due"
-    CLAIMS_COST = "claims_cost"
-    PAYOUT_DUE = "payout_due"
-    CLAIMANT = "claimant"
-    VOUCHERS_ISSUED = "vouchers_issued"
-    ADVANCES = "advances"
-    INSURER = "insurer"
-    CARRIER = "carrier"
-    RECOVERY_DUE = "recovery_due"
+    CASH = "cash"
+    PREMIUM = "premium"
+    DEPOSIT = "deposit"
+    REFUND = "refund"
+    CLAIMS = "claims"
+    PAYOUT = "payout"
+    ADVANCE = "advance"
+    VOUCHER = "voucher"
+    RECOVERY = "recovery"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,14 @@ async def book(tx: Tx, tenant_id: str, transfers: Sequence[Transfer], *, now: da
             VALUES ($1, $2, $3, $4, $5, $6)
             """,
             [
-                (transfer_id, line, tenant_id, e.account, e.amount.amount_minor, e.amount.currency)
+                (
+                    transfer_id,
+                    line,
+                    tenant_id,
+                    e.account,
+                    e.amount.amount_minor,
+                    e.amount.currency,
+                )
                 for line, e in enumerate(transfer.entries)
                 if e.amount.amount_minor
             ],

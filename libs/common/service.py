@@ -5,23 +5,24 @@ Each service's `app.py` says what it is made of; this is how any of them lives a
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
 import httpx
 import structlog
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
 
 from libs.common import testclock
-from libs.common.auth import Caller, Keys, ServiceSigner
+from libs.common.auth import Caller, ServiceSigner
 from libs.common.bus import Producer
 from libs.common.consumer import Consumer, Handlers
 from libs.common.db import Database
 from libs.common.deadlines import DeadlineRunner, Job
 from libs.common.outbox import Relay
-from libs.common.plans.reading import PlanBook, load
+from libs.common.plans.book import PlanBook
+from libs.common.plans.reading import load
 from libs.common.plans.tenants import Tenants, load_tenants
 from libs.common.settings import Settings
 
@@ -79,8 +80,25 @@ async def run(service: Service, settings: Settings) -> AsyncIterator[Running]:
         await db.close()
 
 
+def lifespan_of(
+    service: Service, settings: Settings
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """For the application: its parts in `app.state.running` while it lives, and what /readyz asks."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with run(service, settings) as running:
+            app.state.running = running
+            app.state.checks["database"] = running.db.is_reachable
+            yield
+
+    return lifespan
+
+
 @asynccontextmanager
-async def _background(service: Service, running: Running, producer: Producer) -> AsyncIterator[None]:
+async def _background(
+    service: Service, running: Running, producer: Producer
+) -> AsyncIterator[None]:
     settings, db = running.settings, running.db
     tasks: list[asyncio.Task[None]] = []
     running.jobs = service.jobs(running)

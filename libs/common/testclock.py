@@ -4,11 +4,15 @@ The policy service moves a test clock; the others learn of it by TestClockMoved 
 their own schema, as here. Tokens, leases, retries and logs never follow it.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from libs.common.clock import system_now
+from libs.common.consumer import Received
 from libs.common.db import Database, Tx
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, NotFound
+from libs.common.events import Reading
 
 SANDBOX_PREFIX = "sbx-"
 
@@ -18,33 +22,70 @@ class NotASandbox(Invalid):
     title = "Only a sandbox tenant has a test clock"
 
 
+class UnknownClock(NotFound):
+    code = "unknown-clock"
+    title = "There is no such test clock in your account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestClock:
+    clock_id: str
+    tenant_id: str
+    now: datetime
+
+
+class TestClockMoved(Reading, frozen=True, kw_only=True):
+    """What each service reads of the policy service's event of that name."""
+
+    clock_id: str
+    now: datetime
+
+
 async def business_now(db: Database, tenant_id: str) -> datetime:
     """The tenant's `now`. Costs a query for sandbox tenants only."""
     if not tenant_id.startswith(SANDBOX_PREFIX):
         return system_now()
     async with db.transaction(tenant_id) as tx:
-        return await read(tx, tenant_id) or system_now()
+        clock = await find(tx, tenant_id)
+    return system_now() if clock is None else clock.now
 
 
-async def read(tx: Tx, tenant_id: str) -> datetime | None:
-    """The test clock's instant; None where the tenant has none."""
-    now: datetime | None = await tx.fetchval(
-        "SELECT now FROM test_clocks WHERE tenant_id = $1", tenant_id
+async def find(tx: Tx, tenant_id: str) -> TestClock | None:
+    """The tenant's clock; None where it has none."""
+    row = await tx.fetchrow(
+        "SELECT clock_id, tenant_id, now FROM test_clocks WHERE tenant_id = $1", tenant_id
     )
-    return now
+    return None if row is None else TestClock(**dict(row))
 
 
-async def follow(tx: Tx, tenant_id: str, clock_id: str, now: datetime) -> None:
+async def get(tx: Tx, tenant_id: str, clock_id: str) -> TestClock:
+    clock = await find(tx, tenant_id)
+    if clock is None or clock.clock_id != clock_id:
+        raise UnknownClock(f"No test clock {clock_id} in your account.")
+    return clock
+
+
+async def follow(tx: Tx, clock: TestClock) -> None:
     """Keep the clock as the policy service moved it; a late message never turns it back."""
-    if not tenant_id.startswith(SANDBOX_PREFIX):
-        raise NotASandbox(f"{tenant_id} is no sandbox tenant (sbx-<tenant>-<suffix>).")
+    if not clock.tenant_id.startswith(SANDBOX_PREFIX):
+        raise NotASandbox(f"{clock.tenant_id} is no sandbox tenant (sbx-<tenant>-<suffix>).")
     await tx.execute(
         """
         INSERT INTO test_clocks AS c (tenant_id, clock_id, now) VALUES ($1, $2, $3)
         ON CONFLICT (tenant_id) DO UPDATE SET now = excluded.now, clock_id = excluded.clock_id
         WHERE c.now < excluded.now
         """,
-        tenant_id,
-        clock_id,
-        now,
+        clock.tenant_id,
+        clock.clock_id,
+        clock.now,
     )
+
+
+async def on_test_clock_moved(tx: Tx, events: Sequence[Received[TestClockMoved]]) -> None:
+    """The consumers' handler, the same in every service."""
+    for received in events:
+        moved = received.event
+        await follow(
+            tx,
+            TestClock(clock_id=moved.clock_id, tenant_id=received.tenant_id, now=moved.now),
+        )

@@ -167,7 +167,9 @@ class NotDispatchable(Conflict):
     title = "The policy's state does not allow dispatch"
 
 
-def bind(offer: Offer, *, policy_id: str, tenant_id: str, premium: Money | None, now: datetime) -> Policy:
+def bind(
+    offer: Offer, *, policy_id: str, tenant_id: str, premium: Money | None, now: datetime
+) -> Policy:
     """A policy on the offer, its premium still to come.
 
     `premium`, where given, is what the customer was shown; PremiumDiffers when it is not the quote's.
@@ -175,11 +177,14 @@ def bind(offer: Offer, *, policy_id: str, tenant_id: str, premium: Money | None,
     """
     if now > offer.valid_until:
         raise QuoteExpired(
-            f"Quote {offer.quote_id} was valid until {offer.valid_until.isoformat()}. Ask for a new one.",
+            f"Quote {offer.quote_id} was valid until {offer.valid_until.isoformat()}. "
+            "Ask for a new one.",
             valid_until=offer.valid_until.isoformat(),
         )
     if offer.state != "PRICED":
-        raise QuoteNotBindable(f"Quote {offer.quote_id} is {offer.state}; only a PRICED quote binds.")
+        raise QuoteNotBindable(
+            f"Quote {offer.quote_id} is {offer.state}; only a PRICED quote binds."
+        )
     if premium is not None and premium != offer.terms.premium:
         raise PremiumDiffers(f"The quote's premium is {offer.terms.premium}, not {premium}.")
     return Policy(
@@ -198,7 +203,9 @@ def pay(policy: Policy, plan: Plan, amount: Money, now: datetime) -> Policy:
     """The policy with this payment; in force or scheduled when the premium is complete."""
     due = policy.premium_due
     if amount.currency != due.currency:
-        raise WrongPaymentCurrency(f"The premium is in {due.currency}, the payment in {amount.currency}.")
+        raise WrongPaymentCurrency(
+            f"The premium is in {due.currency}, the payment in {amount.currency}."
+        )
     if amount.amount_minor <= 0:
         raise PaymentEmpty(f"Pay what is due: {due}.")
     if due.amount_minor == 0:
@@ -219,7 +226,9 @@ def dispatch(policy: Policy, plan: Plan, at: datetime, now: datetime) -> Policy:
         return policy
     if policy.state in ("CANCELLED", "VOID", "INVALID"):
         raise NotDispatchable(f"Policy {policy.policy_id} is {policy.state}.")
-    return _covered(replace(policy, tracking=replace(policy.tracking, dispatched_at=at)), plan, now)
+    return _covered(
+        replace(policy, tracking=replace(policy.tracking, dispatched_at=at)), plan, now
+    )
 
 
 def activate(policy: Policy, plan: Plan, now: datetime) -> Policy:

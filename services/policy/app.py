@@ -1,0 +1,21 @@
+"""How the policy service is put together."""
+
+from fastapi import FastAPI
+
+from libs.common import progress, service, web
+from libs.common.service import Service
+from services.policy import api
+from services.policy.jobs import jobs
+from services.policy.settings import PolicySettings
+
+SERVICE = Service(name="policy", jobs=jobs)
+
+
+def create_app(settings: PolicySettings | None = None) -> FastAPI:
+    settings = settings or PolicySettings()
+    return web.create_app(
+        SERVICE.name,
+        settings,
+        lifespan=service.lifespan_of(SERVICE, settings),
+        routers=[api.router, progress.router],
+    )

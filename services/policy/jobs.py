@@ -1,0 +1,22 @@
+"""What the policy service does when something is due."""
+
+from collections.abc import Mapping
+
+from libs.common.deadlines import Deadline, Job, take
+from libs.common.service import Running
+from services.policy import usecases
+
+
+def jobs(running: Running) -> Mapping[str, Job]:
+    async def activate_policy(deadline: Deadline) -> None:
+        async with running.db.transaction(deadline.tenant_id) as tx:
+            if await take(tx, deadline):
+                await usecases.activate_policy(
+                    tx,
+                    running.plans,
+                    deadline.subject,
+                    tenant_id=deadline.tenant_id,
+                    now=deadline.due_at,
+                )
+
+    return {usecases.ACTIVATE: activate_policy}

@@ -1,0 +1,302 @@
+"""What the policy service does: load, decide, save, announce; always inside the door's transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from libs.common import ledger, outbox, testclock
+from libs.common.db import Tx
+from libs.common.deadlines import Deadline, cancel_deadline, set_deadline
+from libs.common.errors import Conflict, Invalid
+from libs.common.events import Announcement
+from libs.common.ids import new_id
+from libs.common.ledger import Account, move
+from libs.common.money import Money
+from libs.common.plans.book import PlanBook
+from libs.common.testclock import TestClock
+from services.policy import store
+from services.policy.domain import policies
+from services.policy.domain.policies import Offer, Policy, Scan
+from services.policy.events import (
+    PolicyActivated,
+    PolicyEvent,
+    PolicyIssued,
+    PolicyPaid,
+    TestClockMoved,
+    TrackingUpdated,
+)
+from services.policy.store import Contact, Payment, ReceivedScan
+
+ACTIVATE = "activate_policy"
+
+
+class PaymentDiffers(Conflict):
+    code = "payment-reference-reused"
+    title = "The payment's reference was used for another amount"
+
+
+class AlreadyHasClock(Conflict):
+    code = "already-has-clock"
+    title = "The sandbox has a test clock already"
+
+
+class ClockGoesBack(Invalid):
+    code = "clock-goes-back"
+    title = "A test clock only goes forward"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindPolicy:
+    tenant_id: str
+    offer: Offer
+    contact: Contact
+    # What the customer was shown, where the shop says so.
+    premium: Money | None = None
+    carrier: str = ""
+    tracking_number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPayment:
+    tenant_id: str
+    policy_id: str
+    reference: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchParcel:
+    tenant_id: str
+    policy_id: str
+    dispatched_at: datetime
+    carrier: str = ""
+    tracking_number: str = ""
+
+
+async def bind_policy(tx: Tx, command: BindPolicy, *, now: datetime) -> Policy:
+    policy = replace(
+        policies.bind(
+            command.offer,
+            policy_id=new_id("pol"),
+            tenant_id=command.tenant_id,
+            premium=command.premium,
+            now=now,
+        ),
+        carrier=command.carrier,
+        tracking_number=command.tracking_number,
+    )
+    await store.insert_policy(tx, policy, command.contact)
+    await _announce(
+        tx,
+        policy,
+        PolicyIssued(
+            policy_id=policy.policy_id,
+            quote_id=policy.quote_id,
+            plan=policy.plan,
+            terms=policy.terms,
+            state=policy.state,
+        ),
+        now=now,
+    )
+    return policy
+
+
+async def record_payment(
+    tx: Tx, plans: PlanBook, command: RecordPayment, *, now: datetime
+) -> Policy:
+    """The policy after the payment. The same reference again changes nothing."""
+    policy = await store.lock_policy(tx, command.policy_id, tenant_id=command.tenant_id)
+    known = await store.find_payment(
+        tx, policy.policy_id, command.reference, tenant_id=command.tenant_id
+    )
+    if known is not None:
+        _must_be_same(known, command)
+        return policy
+    paid = policies.pay(policy, plans.pinned(policy.plan.sha256), command.amount, now)
+    payment = Payment(
+        payment_id=new_id("pay"),
+        policy_id=policy.policy_id,
+        reference=command.reference,
+        amount=command.amount,
+        received_at=now,
+    )
+    await store.insert_payment(tx, payment, tenant_id=command.tenant_id)
+    received = move(
+        "premium",
+        payment.payment_id,
+        policy.policy_id,
+        payment.amount,
+        debit=Account.CASH,
+        credit=Account.PREMIUM,
+    )
+    await ledger.book(tx, command.tenant_id, [received], now=now)
+    await store.save_policy(tx, paid)
+    if paid.paid_at is not None:
+        await _announce(tx, paid, _policy_paid(paid), now=now)
+        await _watch_cover(tx, policy, paid, now=now)
+    return paid
+
+
+async def dispatch_parcel(
+    tx: Tx, plans: PlanBook, command: DispatchParcel, *, now: datetime
+) -> Policy:
+    """The ship-out, reported by whoever hands the parcel over. A repeat changes nothing."""
+    policy = await store.lock_policy(tx, command.policy_id, tenant_id=command.tenant_id)
+    named = replace(
+        policy,
+        carrier=command.carrier or policy.carrier,
+        tracking_number=command.tracking_number or policy.tracking_number,
+    )
+    sent = policies.dispatch(
+        named, plans.pinned(policy.plan.sha256), command.dispatched_at, now
+    )
+    await _save_moved(tx, policy, sent, now=now)
+    return sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOutcome:
+    """`known`: the policies that are there; `new`: (policy, scan) ids not seen before."""
+
+    known: frozenset[str]
+    new: frozenset[tuple[str, str]]
+
+
+async def record_scans(
+    tx: Tx, plans: PlanBook, scans: Sequence[ReceivedScan], *, tenant_id: str, now: datetime
+) -> ScanOutcome:
+    """Keep the scans and move their policies.
+
+    Each policy is computed from all its scans, so repeats and disorder change nothing.
+    """
+    locked = await store.lock_policies(tx, {s.policy_id for s in scans}, tenant_id=tenant_id)
+    known = frozenset(policy.policy_id for policy in locked)
+    new = await store.insert_scans(
+        tx, [s for s in scans if s.policy_id in known], tenant_id=tenant_id, now=now
+    )
+    touched = [policy for policy in locked if policy.policy_id in {p for p, _ in new}]
+    history = await store.list_scans(tx, (p.policy_id for p in touched), tenant_id=tenant_id)
+    for policy in touched:
+        happened = _until(history[policy.policy_id], now)
+        moved = policies.track(policy, plans.pinned(policy.plan.sha256), happened, now)
+        await _save_moved(tx, policy, moved, now=now)
+    return ScanOutcome(known=known, new=frozenset(new))
+
+
+async def activate_policy(
+    tx: Tx, plans: PlanBook, policy_id: str, *, tenant_id: str, now: datetime
+) -> None:
+    """Its scheduled cover start has come."""
+    policy = await store.lock_policy(tx, policy_id, tenant_id=tenant_id)
+    active = policies.activate(policy, plans.pinned(policy.plan.sha256), now)
+    if active == policy:
+        return
+    await store.save_policy(tx, active)
+    await _watch_cover(tx, policy, active, now=now)
+
+
+async def create_test_clock(tx: Tx, tenant_id: str, now: datetime) -> TestClock:
+    """The sandbox tenant's one clock; AlreadyHasClock where it has one."""
+    if await testclock.find(tx, tenant_id) is not None:
+        raise AlreadyHasClock(
+            f"{tenant_id} has a test clock. Advance it, or use a new sandbox."
+        )
+    clock = TestClock(clock_id=new_id("clk"), tenant_id=tenant_id, now=now)
+    return await _move_clock(tx, clock)
+
+
+async def advance_test_clock(tx: Tx, tenant_id: str, clock_id: str, to: datetime) -> TestClock:
+    """Forward only: ClockGoesBack otherwise."""
+    clock = await testclock.get(tx, tenant_id, clock_id)
+    if to <= clock.now:
+        raise ClockGoesBack(f"The clock shows {clock.now.isoformat()}; it only goes forward.")
+    return await _move_clock(tx, replace(clock, now=to))
+
+
+async def _move_clock(tx: Tx, clock: TestClock) -> TestClock:
+    await testclock.follow(tx, clock)
+    moved = TestClockMoved(clock_id=clock.clock_id, now=clock.now)
+    await outbox.append(
+        tx,
+        Announcement(tenant_id=clock.tenant_id, key=clock.tenant_id, event=moved),
+        now=clock.now,
+    )
+    return clock
+
+
+async def _save_moved(tx: Tx, before: Policy, after: Policy, *, now: datetime) -> None:
+    if after == before:
+        return
+    await store.save_policy(tx, after)
+    await _announce(tx, after, _tracking_updated(after), now=now)
+    await _watch_cover(tx, before, after, now=now)
+
+
+async def _watch_cover(tx: Tx, before: Policy, after: Policy, *, now: datetime) -> None:
+    """Say when cover began, or wait for the instant it does."""
+    if after.state in ("ACTIVE", "RUN_OFF") and before.state in ("PENDING", "SCHEDULED"):
+        assert after.cover_start is not None
+        await cancel_deadline(tx, after.tenant_id, ACTIVATE, after.policy_id)
+        activated = PolicyActivated(policy_id=after.policy_id, cover_start=after.cover_start)
+        await _announce(tx, after, activated, now=now)
+    elif after.state == "SCHEDULED" and after.cover_start not in (None, before.cover_start):
+        await set_deadline(
+            tx,
+            Deadline(
+                tenant_id=after.tenant_id,
+                kind=ACTIVATE,
+                subject=after.policy_id,
+                due_at=after.cover_start,
+            ),
+        )
+
+
+async def _announce(tx: Tx, policy: Policy, event: PolicyEvent, *, now: datetime) -> None:
+    await outbox.append(
+        tx, Announcement(tenant_id=policy.tenant_id, key=policy.policy_id, event=event), now=now
+    )
+
+
+def _policy_paid(policy: Policy) -> PolicyPaid:
+    assert policy.paid_at is not None
+    return PolicyPaid(
+        policy_id=policy.policy_id,
+        quote_id=policy.quote_id,
+        plan=policy.plan,
+        terms=policy.terms,
+        state=policy.state,
+        premium_paid=policy.premium_paid,
+        paid_at=policy.paid_at,
+        confirmed_at=policy.confirmed_at,
+        cover_start=policy.cover_start,
+    )
+
+
+def _tracking_updated(policy: Policy) -> TrackingUpdated:
+    position = policy.tracking
+    return TrackingUpdated(
+        policy_id=policy.policy_id,
+        state=policy.state,
+        status=position.status,
+        reason=position.reason,
+        carrier=policy.carrier,
+        tracking_number=policy.tracking_number,
+        accepted_at=position.accepted_at,
+        dispatched_at=position.dispatched_at,
+        last_update_at=position.last_update_at,
+        delivered_at=position.delivered_at,
+        returned_at=position.returned_at,
+        loss_confirmed_at=position.loss_confirmed_at,
+    )
+
+
+def _until(scans: Iterable[Scan], now: datetime) -> list[Scan]:
+    return [scan for scan in scans if scan.occurred_at <= now]
+
+
+def _must_be_same(known: Payment, command: RecordPayment) -> None:
+    if known.amount != command.amount:
+        raise PaymentDiffers(
+            f"Payment {known.reference} was of {known.amount}, not {command.amount}. "
+            "Use a new reference for a new payment."
+        )
