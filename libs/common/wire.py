@@ -20,6 +20,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     Strict,
 )
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
@@ -281,7 +282,11 @@ def _refuse_loose(where: str, annotation: Any) -> None:
 
 
 def _is_strict(metadata: Iterable[object]) -> bool:
-    return any(isinstance(one, Strict | BeforeValidator) for one in metadata)
+    return any(
+        isinstance(one, Strict | BeforeValidator)
+        or (isinstance(one, FieldInfo) and _is_strict(one.metadata))
+        for one in metadata
+    )
 
 
 class View(BaseModel):
