@@ -368,7 +368,11 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
 
 def route_template(scope: Scope) -> str:
     """The route's path with its parameters' names, `/v1/policies/{policy_id}`; never the path sent."""
-    return getattr(scope.get("route"), "path", None) or "none"
+    path = getattr(scope.get("route"), "path", None)
+    if path is None and "endpoint" in scope:
+        # FastAPI names the route only where it is one of its own kind.
+        path = scope["app"].state.raw_paths.get(scope["endpoint"])
+    return path or "none"
 
 
 # --- health ----------------------------------------------------------------------------------
@@ -465,6 +469,11 @@ def create_app(
     for router in routers:
         app.include_router(router)
     _refuse_bad_routes(app)
+    app.state.raw_paths = {
+        context.endpoint: context.path
+        for context in iter_route_contexts(app.routes)
+        if not isinstance(context.original_route, APIRoute)
+    }
     problems.install(app)
     app.add_middleware(
         Door, max_body_bytes=settings.max_body_bytes, larger_bodies=larger_bodies
