@@ -15,6 +15,9 @@ import asyncpg
 
 TENANT_ID = re.compile(r"^[a-z0-9][a-z0-9-]{1,62}$")
 
+# The one table that is nobody's: what ran when. No role of a service may read it.
+SERVICE_TABLES_WITHOUT_TENANT = frozenset({"schema_migrations"})
+
 COMMAND_TIMEOUT_SECONDS = 30.0
 POOL_CLOSE_SECONDS = 5.0
 
