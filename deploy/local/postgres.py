@@ -3,6 +3,7 @@
 The data stays in its folder between runs. Only the loopback may connect, without a password.
 """
 
+import asyncio
 import importlib.util
 import os
 import shutil
@@ -70,10 +71,14 @@ class Postgres(Server):
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit(parts._replace(netloc=f"{{role}}@{host}"))
 
+    async def run(self) -> None:
+        if self._data is not None:
+            await _until_free(self._data, timeout_seconds=self.stop_seconds)
+        await super().run()
+
     def _launch(self) -> Child:
         if self._data is None:
             raise StartRefused(f"{self.name} is not ours to start.")
-        _forget_stale_lock(self._data / "postmaster.pid")
         return spawn(
             "postgres",
             self._command,
@@ -85,7 +90,7 @@ class Postgres(Server):
     async def _answers(self) -> bool:
         try:
             connection = await asyncpg.connect(_maintenance(self.admin_url))
-        except (OSError, asyncpg.CannotConnectNowError):
+        except (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError):
             return False
         await connection.close()
         return True
@@ -178,21 +183,34 @@ def _user() -> str | None:
     return _PLAIN_USER if os.geteuid() == 0 else None
 
 
-def _forget_stale_lock(lock: Path) -> None:
-    """Remove the lock of a killed server whose pid now belongs to something else.
+async def _until_free(data: Path, *, timeout_seconds: float) -> None:
+    """Wait for the server of a killed stack to end, and remove the lock of a killed server.
 
-    PostgreSQL itself trusts any living process of its user with that pid: in a container, where
-    pids are small and soon reused, it would not start again.
+    PostgreSQL itself trusts any living process of its user with the lock's pid: in a container,
+    where pids are small and soon used again, it would not start again.
     """
-    if not lock.exists():
+    lock = data / "postmaster.pid"
+    holder = _holder(lock)
+    if holder is None:
+        lock.unlink(missing_ok=True)
         return
-    pid = int(lock.read_text().split("\n", 1)[0])
     try:
-        is_postgres = psutil.Process(pid).name().startswith("postgres")
-    except psutil.NoSuchProcess:
-        return
-    if not is_postgres:
-        lock.unlink()
+        await asyncio.to_thread(holder.wait, timeout_seconds)
+    except psutil.TimeoutExpired:
+        raise StartRefused(
+            f"A PostgreSQL (process {holder.pid}) still runs on {data}. Stop it first."
+        ) from None
+
+
+def _holder(lock: Path) -> psutil.Process | None:
+    """The living PostgreSQL that the lock names."""
+    try:
+        holder = psutil.Process(int(lock.read_text().split("\n", 1)[0]))
+        is_postgres = holder.name().startswith("postgres")
+        is_alive = holder.status() != psutil.STATUS_ZOMBIE
+        return holder if is_postgres and is_alive else None
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        return None
 
 
 async def _ensure_database(admin_url: str) -> None:

@@ -73,6 +73,9 @@ class Child:
             await asyncio.wait_for(self.until_ended(), timeout_seconds)
         except TimeoutError:
             await self.kill()
+        except asyncio.CancelledError:
+            await self.kill()
+            raise
 
     async def kill(self) -> None:
         """kill -9 of the child and all that came from it, and wait until they are gone."""
@@ -105,27 +108,27 @@ class Server(ABC):
 
     async def run(self) -> None:
         """Start the process and wait until it is of use. Raises ChildEnded with its last words."""
-        self.child = self._launch()
+        child = self._launch()
         try:
-            await self.child.until_ready(self._answers, timeout_seconds=self.start_seconds)
+            await child.until_ready(self._answers, timeout_seconds=self.start_seconds)
             await self._prepare()
         except BaseException:
-            await self.child.kill()
-            self.child = None
+            await child.kill()
             raise
+        self.child = child
 
     async def stop(self) -> None:
         """Let it finish and end it. What is not ours, or stopped already, is left alone."""
-        if self.child is not None:
-            await self.child.stop(self.stop_signal, timeout_seconds=self.stop_seconds)
-            self.child = None
+        child, self.child = self.child, None
+        if child is not None:
+            await child.stop(self.stop_signal, timeout_seconds=self.stop_seconds)
 
     async def kill(self) -> None:
         """kill -9 of the server and all its children, as a crash would."""
-        if self.child is None:
+        child, self.child = self.child, None
+        if child is None:
             raise StartRefused(f"{self.name} is not ours to kill, or does not run.")
-        await self.child.kill()
-        self.child = None
+        await child.kill()
 
     async def restart(self) -> None:
         """Start again on the same ports with the same folder, stopping first if it runs."""
