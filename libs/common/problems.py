@@ -308,7 +308,8 @@ def _http_words(exc: HTTPException, instance: str) -> tuple[str, str, str]:
             "The address does not answer to this method",
             f"Only {allowed} can be used here." if allowed else "Use another method.",
         )
-    return phrase.lower().replace(" ", "-").replace("'", ""), phrase, str(exc.detail)
+    code = phrase.lower().replace(" ", "-").replace("'", "")
+    return code, phrase, str(exc.detail) or f"{phrase}."
 
 
 def _phrase(status: int) -> str:
