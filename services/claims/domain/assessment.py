@@ -1,0 +1,75 @@
+"""What a claim is worth (step 12): the payout formula, its caps in order, one rounding, the parts."""
+
+from decimal import Decimal
+
+from libs.common.money import MAX_MINOR, Money, exponent, money, zero
+from libs.common.plans.codes import GOODS_PERILS
+from libs.common.plans.expressions import NO_LIMIT
+from libs.common.plans.facts import Facts
+from libs.common.plans.values import Amount, Peril
+from services.claims.domain.decision import Assessment, Line
+
+_NOTHING = Decimal(0)
+
+
+def assess(peril: Peril, facts: Facts) -> Assessment:
+    """The amount, never negative and never above a cap, with the arithmetic that led to it."""
+    currency = facts.plan.currency
+    gross = _NOTHING if peril.payout is None else peril.payout.evaluate(facts)
+    amount = max(_NOTHING, gross)
+    lines, caps = [Line(label="GROSS", after=gross)], []
+    for cap in peril.caps:
+        limit = cap.amount.evaluate(facts)
+        capped = min(amount, max(_NOTHING, limit))
+        known = None if limit == NO_LIMIT else limit
+        lines.append(Line(label=cap.code, before=amount, after=capped, limit=known))
+        if capped < amount:
+            caps.append(cap.code)
+        amount = capped
+    payout = money(min(amount, _most(currency)), currency)
+    lines.append(Line(label="ROUNDED", before=amount, after=payout.decimal))
+    return _split(peril, facts, gross, payout, tuple(lines), tuple(caps))
+
+
+def _split(
+    peril: Peril,
+    facts: Facts,
+    gross: Decimal,
+    payout: Money,
+    lines: tuple[Line, ...],
+    caps: tuple[str, ...],
+) -> Assessment:
+    nothing = zero(payout.currency)
+    goods = shipping = delay = other = biy = nothing
+    if peril.peril in GOODS_PERILS:
+        # Of a capped payout the goods count first.
+        goods = min(payout, _part(gross - _value(peril.parts.shipping, facts), payout.currency))
+        shipping = payout - goods
+        biy = min(goods, _part(_value(peril.parts.buy_yourself, facts), payout.currency))
+    elif peril.peril == "DELAY":
+        delay = payout
+    else:
+        other = payout
+    return Assessment(
+        amount=payout,
+        lines=lines,
+        caps=caps,
+        goods=goods,
+        buy_yourself=biy,
+        shipping=shipping,
+        delay=delay,
+        other=other,
+    )
+
+
+def _value(amount: Amount | None, facts: Facts) -> Decimal:
+    return _NOTHING if amount is None else amount.evaluate(facts)
+
+
+def _part(amount: Decimal, currency: str) -> Money:
+    return money(min(max(_NOTHING, amount), _most(currency)), currency)
+
+
+def _most(currency: str) -> Decimal:
+    """The largest amount money can hold; no parcel comes near it."""
+    return Decimal(MAX_MINOR).scaleb(-exponent(currency))

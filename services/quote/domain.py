@@ -1,0 +1,196 @@
+"""What a plan means for a price: whom it is offered, for which goods, on which papers, for how much."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from libs.common.money import BadAmount, Money, money
+from libs.common.plans.codes import Verdict
+from libs.common.plans.facts import MAX_NUMBER, Facts, Item, facts_of, premium_base
+from libs.common.plans.values import Plan, Rules
+
+# A quote in one of these is priced by an amount nobody will change any more.
+_CONFIRMED = frozenset({"PRICED"})
+_UNCONFIRMED = frozenset({"DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """Whether the plan can be had here, and whether the reminder comes up."""
+
+    available: bool
+    reminder: bool
+    rule_ids: Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EligibleGoods:
+    """A verdict for each item, in order, and the value of those accepted."""
+
+    verdicts: tuple[Verdict, ...]
+    eligible_goods_value: Money
+    rule_ids: Rules
+
+    @property
+    def verdict(self) -> Verdict:
+        """For the whole order: accepted if any item is, referred if any could be, else declined."""
+        for verdict in (Verdict.ACCEPT, Verdict.REFER):
+            if verdict in self.verdicts:
+                return verdict
+        return Verdict.DECLINE if self.verdicts else Verdict.ACCEPT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedDocuments:
+    """The state of the quote after the purchase papers, and the fields they don't show."""
+
+    state: str
+    missing: tuple[str, ...]
+    rule_ids: Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """Rate times base, rounded once (`raw`); the premium is that, or the minimum."""
+
+    premium: Money
+    raw: Money
+    base: Decimal
+    rate: Decimal
+    minimum: Money
+    insured_value: Money
+    rule_ids: Rules
+
+    @property
+    def is_minimum(self) -> bool:
+        return self.premium != self.raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitCheck:
+    """Whether this insured value may be bought. `warn` and `reason` are OVER_VALUE or OVER_LIMIT."""
+
+    accepted: bool
+    reason: str
+    limit: Money | None
+    goods_limit: Money | None
+    warn: str
+    rule_ids: Rules
+
+
+def offer(plan: Plan, facts: Mapping[str, object]) -> Offered:
+    """Whether the plan is offered at this point, and its reminder (MP-03, BM-02, TK-03, CS-03)."""
+    case, terms = facts_of(plan, facts), plan.offer
+    return Offered(
+        available=terms.available_when is None or terms.available_when.evaluate(case),
+        reminder=terms.reminder_when is not None and terms.reminder_when.evaluate(case),
+        rule_ids=terms.rules,
+    )
+
+
+def eligibility(plan: Plan, facts: Mapping[str, object]) -> EligibleGoods:
+    """A verdict for each item; only accepted ones are insured and priced (MP-28)."""
+    items: tuple[Item, ...] = facts_of(plan, facts).items_of
+    verdicts = tuple(plan.goods.verdict(item.item_class) for item in items)
+    accepted = (
+        item.value
+        for item, verdict in zip(items, verdicts, strict=True)
+        if verdict is Verdict.ACCEPT
+    )
+    return EligibleGoods(
+        verdicts=verdicts,
+        eligible_goods_value=money(sum(accepted, Decimal(0)), plan.currency),
+        rule_ids=plan.goods.rules,
+    )
+
+
+def documents(plan: Plan, facts: Mapping[str, object]) -> CheckedDocuments:
+    """Which fields the purchase papers still have to show (MP-08, MP-11); none asked: PRICED."""
+    shown = facts_of(plan, facts).codes("shown")
+    wanted = dict.fromkeys(field for paper in plan.documents for field in paper.must_show)
+    missing = tuple(field for field in wanted if field not in shown)
+    rules = tuple(dict.fromkeys(rule for paper in plan.documents for rule in paper.rules))
+    state = "INFO_REQUIRED" if missing else "UNDER_VERIFICATION"
+    return CheckedDocuments(
+        state=state if plan.documents else "PRICED", missing=missing, rule_ids=rules
+    )
+
+
+def price(plan: Plan, facts: Mapping[str, object]) -> Price:
+    """The premium: rounded half-up once, the minimum after rounding (G-02).
+
+    BadAmount where the base is more than money can hold.
+    """
+    case, terms, currency = facts_of(plan, facts), plan.premium, plan.currency
+    base = premium_base(plan, case)
+    if base > MAX_NUMBER:
+        raise BadAmount(
+            f"A premium base of {base:f} is more than the {MAX_NUMBER:f} we handle."
+        )
+    raw, minimum = money(base * terms.rate, currency), money(terms.minimum, currency)
+    return Price(
+        premium=max(raw, minimum),
+        raw=raw,
+        base=base,
+        rate=terms.rate,
+        minimum=minimum,
+        insured_value=money(case.number("insured_value"), currency),
+        rule_ids=terms.rules,
+    )
+
+
+def autopay(plan: Plan, facts: Mapping[str, object]) -> bool:
+    """Whether an automatic payment may take the premium now (MP-14).
+
+    A plan that blocks it waits until the amount is confirmed: the quote is priced, or it was
+    bound and `confirmed_at` has passed.
+    """
+    case = facts_of(plan, facts)
+    state = case.code("quote_state")
+    if state in _CONFIRMED:
+        return True
+    if not plan.premium.blocks_autopay_before_confirmed:
+        return state in _UNCONFIRMED or state in ("", "BOUND")
+    return state == "BOUND" and case.has_happened("confirmed_at")
+
+
+def quote_limit(plan: Plan, facts: Mapping[str, object]) -> LimitCheck:
+    """Whether the insured value stays within the line's limit and near the declared value.
+
+    The first matching row of `limits` decides (CS-05, CS-06); then more than `reject` is
+    refused and more than `warn` sold with a warning (CS-08).
+    """
+    case, currency = facts_of(plan, facts), plan.currency
+    insured = case.number("insured_value")
+    row = next((row for row in plan.limits if row.when.evaluate(case)), None)
+    limit = None if row is None else row.maximum.evaluate(case)
+    goods = (
+        None if row is None or row.goods_maximum is None else row.goods_maximum.evaluate(case)
+    )
+    reason, warn = "", ""
+    if limit is not None and insured > limit:
+        reason = "OVER_LIMIT"
+    else:
+        reason, warn = _over_value(plan, case, insured)
+    return LimitCheck(
+        accepted=not reason,
+        reason=reason,
+        limit=None if limit is None else money(limit, currency),
+        goods_limit=None if goods is None else money(goods, currency),
+        warn=warn,
+        rule_ids=(
+            *(row.rules if row else ()),
+            *(plan.over_value.rules if plan.over_value else ()),
+        ),
+    )
+
+
+def _over_value(plan: Plan, case: Facts, insured: Decimal) -> tuple[str, str]:
+    """The reason to refuse, and the warning."""
+    terms = plan.over_value
+    if terms is None:
+        return "", ""
+    if terms.reject is not None and insured > terms.reject.evaluate(case):
+        return "OVER_VALUE", ""
+    is_more = terms.warn is not None and insured > terms.warn.evaluate(case)
+    return "", "OVER_VALUE" if is_more else ""
