@@ -77,6 +77,7 @@ def _plan(fields: Mapping[str, Entry], draft: Draft, sha256: str, source: str) -
         claim_rule_rules=draft.rules_of("claim_rule"),
         lets=MappingProxyType(draft.lets),
         perils=MappingProxyType(read_perils(draft, fields["perils"])),
+        perils_rules=draft.rules_of("perils"),
         sla=sections.read_sla(draft, fields.get("sla")),
         priority=sections.read_priority(draft, fields.get("priority")),
         appeal=sections.read_appeal(draft, fields.get("appeal")),

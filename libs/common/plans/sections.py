@@ -209,6 +209,7 @@ def read_cover(draft: Draft, entry: Entry) -> Cover:
         end=draft.time_fact(fields["end"]) if "end" in fields else "",
         void_on=fields["void_on"].texts() if "void_on" in fields else (),
         rules=draft.rules_of("cover"),
+        void_rules=draft.rules_of("cover.void_on"),
     )
 
 

@@ -144,6 +144,7 @@ class Cover:
     end: str
     void_on: tuple[str, ...]
     rules: Rules = ()
+    void_rules: Rules = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -406,6 +407,7 @@ class Plan:
     claim_rule_rules: Rules
     lets: Mapping[str, Expression[Any]]
     perils: Mapping[str, Peril]
+    perils_rules: Rules
     sla: Sla | None
     priority: Priority | None
     appeal: tuple[AppealTier, ...]

@@ -2,6 +2,7 @@
 
 from services.claims.domain.adjudication import adjudicate
 from services.claims.domain.decision import Assessment, Decision, Gap, Line, Reason
+from services.claims.domain.eligibility import Eligibility, eligibility
 from services.claims.domain.service_terms import AppealAnswer, SlaTerms, appeal, pay_by, sla
 from services.claims.domain.settlement import (
     Advance,
@@ -20,6 +21,7 @@ __all__ = [
     "AppealAnswer",
     "Assessment",
     "Decision",
+    "Eligibility",
     "Gap",
     "Line",
     "Reason",
@@ -30,6 +32,7 @@ __all__ = [
     "adjudicate",
     "advance",
     "appeal",
+    "eligibility",
     "found_after_payout",
     "pay_by",
     "redeem_voucher",

@@ -39,14 +39,24 @@ def adjudicate(plan: Plan, peril: str, facts: Mapping[str, object]) -> Decision:
     """
     case = facts_of(plan, facts, peril=peril)
     terms = plan.perils.get(peril)
-    reasons = list(_state(case, peril))
+    reasons = list(state_reasons(case, peril))
     if terms is None or not terms.enabled:
-        rules = terms.rules if terms is not None else ()
+        rules = plan.perils_rules if terms is None else terms.rules
         reasons.append(_denied("PERIL_NOT_COVERED", PERIL, rules))
         return _unassessed(case, peril, reasons)
     if reasons and reasons[0].code == "NOT_INSURED":
         return _unassessed(case, peril, reasons)
     return _decide(case, terms, reasons)
+
+
+def state_reasons(facts: Facts, peril: str) -> Iterator[Reason]:
+    """Step 1: what the state of the policy at the event says."""
+    state = facts.code("policy_state")
+    if state == "EXHAUSTED" and peril in GOODS_PERILS:
+        yield _denied("COVER_EXHAUSTED", STATE, facts.plan.claim_rule_rules)
+    code = _STATE_REASONS.get(state)
+    if code is not None:
+        yield _denied(code, STATE, _state_rules(facts.plan, state))
 
 
 def formal_reasons(peril: Peril, facts: Facts) -> Iterator[Reason]:
@@ -63,7 +73,7 @@ def formal_reasons(peril: Peril, facts: Facts) -> Iterator[Reason]:
 def _decide(facts: Facts, peril: Peril, reasons: list[Reason]) -> Decision:
     reasons.extend(formal_reasons(peril, facts))
     opening = timing.opening(peril, facts, evidence.on_file(peril, facts))
-    reasons.extend(_opening_reasons(opening))
+    reasons.extend(timing.opening_reasons(opening))
     missing = evidence.gaps(peril, facts, needs_proof=opening.needs_proof)
     verdicts = list(evidence.judge(missing, peril, facts)) if missing else []
     # None asks for the evidence: it has no code, and decides only if nothing before it does.
@@ -145,14 +155,10 @@ def _windows(facts: Facts, peril: Peril, missing: tuple[Gap, ...]) -> _Windows:
     )
 
 
-def _state(facts: Facts, peril: str) -> Iterator[Reason]:
-    state = facts.code("policy_state")
-    if state == "EXHAUSTED" and peril in GOODS_PERILS:
-        yield _denied("COVER_EXHAUSTED", STATE)
-    code = _STATE_REASONS.get(state)
-    if code is not None:
-        rules = ("G-14",) if state == "NONE" else facts.plan.cover.rules
-        yield _denied(code, STATE, rules)
+def _state_rules(plan: Plan, state: str) -> tuple[str, ...]:
+    if state == "NONE":
+        return ("G-14",)
+    return plan.cover.void_rules if state == "VOID" else plan.cover.rules
 
 
 def _cover(facts: Facts) -> Iterator[Reason]:
@@ -229,18 +235,6 @@ def _checks(
                 is_discretionary=check.is_discretionary,
                 rule_ids=check.rules,
             )
-
-
-def _opening_reasons(opening: Opening) -> Iterator[Reason]:
-    if opening.stopped:
-        yield _denied(opening.stopped, timing.TIMING, opening.rules)
-    elif opening.is_pending:
-        yield Reason(
-            code="TOO_EARLY",
-            step=timing.TIMING,
-            outcome=Outcome.DEFERRED,
-            rule_ids=("G-12", *opening.rules),
-        )
 
 
 def _notes(peril: Peril, facts: Facts) -> Iterator[Reason]:

@@ -96,7 +96,7 @@ def judge(missing: tuple[Gap, ...], peril: Peril, facts: Facts) -> Iterator[Reas
             detail=gap.label,
             step=EVIDENCE,
             outcome=Outcome.DENIED,
-            rule_ids=peril.evidence.rules,
+            rule_ids=_rules(peril, gap),
         )
     if lost or not missing:
         return
@@ -107,7 +107,9 @@ def judge(missing: tuple[Gap, ...], peril: Peril, facts: Facts) -> Iterator[Reas
             code="AWAITING_CARRIER",
             step=EVIDENCE,
             outcome=Outcome.REFERRED,
-            rule_ids=peril.evidence.rules,
+            rule_ids=tuple(
+                dict.fromkeys(rule for gap in missing for rule in _rules(peril, gap))
+            ),
         )
 
 
@@ -145,6 +147,11 @@ def _gap(
         until=window.until,
         is_open=window.is_open,
     )
+
+
+def _rules(peril: Peril, gap: Gap) -> tuple[str, ...]:
+    terms = peril.evidence
+    return terms.grace.rules if gap.in_grace and terms.grace is not None else terms.rules
 
 
 def _is_providers(kinds: tuple[str, ...], peril: Peril) -> bool:

@@ -96,6 +96,21 @@ def opening(peril: Peril, facts: Facts, on_file: frozenset[str]) -> Opening:
     )
 
 
+def opening_reasons(opening: Opening) -> Iterator[Reason]:
+    """Step 10: too early, or stopped for good by the event that came first."""
+    if opening.stopped:
+        yield Reason(
+            code=opening.stopped, step=TIMING, outcome=Outcome.DENIED, rule_ids=opening.rules
+        )
+    elif opening.is_pending:
+        yield Reason(
+            code="TOO_EARLY",
+            step=TIMING,
+            outcome=Outcome.DEFERRED,
+            rule_ids=("G-12", *opening.rules),
+        )
+
+
 def earliest(peril: Peril, facts: Facts) -> date | None:
     """The day proof by waiting and all waits are reached, past or future; None if none is known."""
     days = [day for wait in peril.waits if (day := _wait_day(wait, facts)) is not None]
