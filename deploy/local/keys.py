@@ -4,6 +4,7 @@ They are made once and kept in a folder only its owner may enter. They are for d
 installation names its own issuer (`PARCELCOVER_ISSUER`, `PARCELCOVER_JWKS`).
 """
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -62,3 +63,8 @@ def _write(path: Path, content: bytes, *, mode: int) -> None:
     unfinished.touch(mode=mode)
     unfinished.write_bytes(content)
     unfinished.replace(path)
+
+
+if __name__ == "__main__":
+    # `python -m deploy.local.keys FOLDER`, for a container that only makes keys.
+    make_keys(Path(sys.argv[1]))
