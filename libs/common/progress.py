@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter
 
+from libs.common import web
 from libs.common.auth import INTERNAL_READ, Caller, requires
 from libs.common.service import Parts, Running
 from libs.common.wire import View
 
-router = APIRouter()
+router = web.api_router()
 
 
 class ProgressView(View):

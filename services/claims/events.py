@@ -2,6 +2,7 @@
 has its own."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import ClassVar
 
 import msgspec
@@ -27,10 +28,12 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A step of the payout's arithmetic."""
+    """A step of the payout's arithmetic, exact and in the plan's currency."""
 
     label: str
-    amount: Money
+    after: Decimal
+    before: Decimal | None = None
+    limit: Decimal | None = None
 
 
 class ClaimFiled(ClaimEvent, frozen=True, kw_only=True):

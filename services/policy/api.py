@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import Field
 
-from libs.common import testclock
+from libs.common import testclock, web
 from libs.common.auth import (
     CLOCKS_WRITE,
     INTERNAL_READ,
@@ -42,7 +42,7 @@ from services.policy.store import Contact, ReceivedScan
 
 MAX_SCANS = 500
 
-router = APIRouter(prefix="/v1")
+router = web.api_router(prefix="/v1")
 
 QuoteId = Annotated[str, IdOf("quo")]
 Email = Annotated[

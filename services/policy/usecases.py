@@ -228,8 +228,9 @@ async def _save_moved(tx: Tx, before: Policy, after: Policy, *, now: datetime) -
     if after == before:
         return
     await store.save_policy(tx, after)
-    await _announce(tx, after, _tracking_updated(after), now=now)
+    # The start of cover first: a first scan that is the delivery begins and ends it at once.
     await _watch_cover(tx, before, after, now=now)
+    await _announce(tx, after, _tracking_updated(after), now=now)
 
 
 async def _watch_cover(tx: Tx, before: Policy, after: Policy, *, now: datetime) -> None:

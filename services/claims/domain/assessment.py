@@ -6,7 +6,7 @@ from libs.common.money import MAX_MINOR, Money, exponent, money, zero
 from libs.common.plans.codes import GOODS_PERILS
 from libs.common.plans.expressions import NO_LIMIT
 from libs.common.plans.facts import Facts
-from libs.common.plans.values import Amount, Peril
+from libs.common.plans.values import Peril
 from services.claims.domain.decision import Assessment, Line
 
 _NOTHING = Decimal(0)
@@ -42,10 +42,14 @@ def _split(
     nothing = zero(payout.currency)
     goods = shipping = delay = other = biy = nothing
     if peril.peril in GOODS_PERILS:
-        # Of a capped payout the goods count first.
-        goods = min(payout, _part(gross - _value(peril.parts.shipping, facts), payout.currency))
-        shipping = payout - goods
-        biy = min(goods, _part(_value(peril.parts.buy_yourself, facts), payout.currency))
+        goods = payout
+        if peril.parts.shipping is not None:
+            # Of a capped payout the goods count first.
+            goods_gross = gross - peril.parts.shipping.evaluate(facts)
+            goods = min(payout, _part(goods_gross, payout.currency))
+            shipping = payout - goods
+        if peril.parts.buy_yourself is not None:
+            biy = min(goods, _part(peril.parts.buy_yourself.evaluate(facts), payout.currency))
     elif peril.peril == "DELAY":
         delay = payout
     else:
@@ -60,10 +64,6 @@ def _split(
         delay=delay,
         other=other,
     )
-
-
-def _value(amount: Amount | None, facts: Facts) -> Decimal:
-    return _NOTHING if amount is None else amount.evaluate(facts)
 
 
 def _part(amount: Decimal, currency: str) -> Money:

@@ -158,6 +158,7 @@ class EarlierClaim:
     goods_paid: Money | None = None
     buy_yourself_paid: Money | None = None
     shipping_paid: Money | None = None
+    delay_paid: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

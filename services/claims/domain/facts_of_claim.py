@@ -3,21 +3,23 @@
 A fact that is not known is left out; the plan language gives it its default.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, TypeVar
 
 from libs.common.money import Money
-from libs.common.plans.facts import Value
 from services.claims.domain.cases import Case, Claim, Cover, EarlierClaim, Item, Tracking, total
 
-ONE = Decimal(1)
+T = TypeVar("T")
+
+WHOLE = Decimal(1)
 
 
-def facts(case: Case, now: datetime) -> dict[str, Value]:
+def facts(case: Case, now: datetime) -> dict[str, Any]:
     """Facts by name for `adjudicate`: money and weights as Decimal, instants aware."""
     cover, claim = case.cover, case.claim
-    known: dict[str, Value | None] = {
+    known: dict[str, Any] = {
         "as_of": now,
         "peril": claim.statement.peril,
         "policy_state": _state(case),
@@ -33,7 +35,7 @@ def facts(case: Case, now: datetime) -> dict[str, Value]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _of_terms(cover: Cover) -> Mapping[str, Value | None]:
+def _of_terms(cover: Cover) -> Mapping[str, Any]:
     """PolicyPaid: `terms`, `paid_at`, `confirmed_at`."""
     terms = cover.terms
     own = [item for item in terms.items if item.is_buy_yourself]
@@ -64,7 +66,7 @@ def _of_terms(cover: Cover) -> Mapping[str, Value | None]:
     }
 
 
-def _of_tracking(tracking: Tracking) -> Mapping[str, Value | None]:
+def _of_tracking(tracking: Tracking) -> Mapping[str, Any]:
     """ParcelDispatched and TrackingUpdated, field by field."""
     return {
         "accepted_at": tracking.accepted_at,
@@ -75,7 +77,7 @@ def _of_tracking(tracking: Tracking) -> Mapping[str, Value | None]:
     }
 
 
-def _of_claim(cover: Cover, claim: Claim) -> Mapping[str, Value | None]:
+def _of_claim(cover: Cover, claim: Claim) -> Mapping[str, Any]:
     """ClaimFiled's statement, EvidenceAdded's kinds, and what adjudicators established.
 
     Where claimant and adjudicator both say something, the adjudicator's word stands.
@@ -108,7 +110,7 @@ def _of_claim(cover: Cover, claim: Claim) -> Mapping[str, Value | None]:
     }
 
 
-def _of_claimed_items(cover: Cover, claim: Claim) -> Mapping[str, Value | None]:
+def _of_claimed_items(cover: Cover, claim: Claim) -> Mapping[str, Any]:
     """The items claimed, each at its grade; a whole parcel is left to the plan language.
 
     `claimed_value` said without items stands as it is said.
@@ -119,53 +121,45 @@ def _of_claimed_items(cover: Cover, claim: Claim) -> Mapping[str, Value | None]:
         return {"claimed_value": _decimal(said.claimed_value)}
     insured = [item for item in claimed if item.is_insured]
     own = [item for item in insured if item.is_buy_yourself]
-    grade = claim.findings.grades.get if said.peril == "DAMAGE" else _whole
+    grades = claim.findings.grades if said.peril == "DAMAGE" else {}
+
+    def graded(items: list[Item], measure: Callable[[Item], Decimal]) -> Decimal:
+        return sum((measure(i) * grades.get(i.item_id, WHOLE) for i in items), Decimal(0))
+
     return {
         "claimed_items": tuple(item.item_id for item in claimed),
-        "claimed_value": sum((_graded(item, grade) for item in insured), Decimal(0)),
-        "claimed_biy_value": sum((_graded(item, grade) for item in own), Decimal(0)),
-        "claimed_biy_weight_kg": sum(
-            (item.weight_kg * grade(item.item_id, ONE) for item in own), Decimal(0)
-        ),
+        "claimed_value": graded(insured, lambda item: item.value.decimal),
+        "claimed_biy_value": graded(own, lambda item: item.value.decimal),
+        "claimed_biy_weight_kg": graded(own, lambda item: item.weight_kg),
     }
 
 
-def _whole(_item_id: str, grade: Decimal) -> Decimal:
-    return grade
-
-
-def _graded(item: Item, grade: object) -> Decimal:
-    return item.value.decimal * grade(item.item_id, ONE)  # type: ignore[operator, no-any-return]
-
-
-def _of_earlier(earlier: tuple[EarlierClaim, ...], currency: str) -> Mapping[str, Value | None]:
+def _of_earlier(earlier: tuple[EarlierClaim, ...], currency: str) -> Mapping[str, Any]:
     """Earlier claims on the policy and what they were paid, goods and shipping apart."""
-    delays = [claim for claim in earlier if claim.peril == "DELAY"]
-    others = [claim for claim in earlier if claim.peril not in ("DELAY", "RETURN")]
     paid_items = {i for claim in earlier if claim.outcome == "APPROVED" for i in claim.item_ids}
     return {
         "prior_claims": tuple({"peril": c.peril, "outcome": c.outcome} for c in earlier),
         "items_paid": tuple(sorted(paid_items)),
-        "paid": total([claim.goods_paid for claim in others], currency).decimal,
-        "biy_paid": total([claim.buy_yourself_paid for claim in others], currency).decimal,
-        "shipping_paid": total([claim.shipping_paid for claim in others], currency).decimal,
-        "delay_paid": total([claim.shipping_paid for claim in delays], currency).decimal,
+        "paid": total([claim.goods_paid for claim in earlier], currency).decimal,
+        "biy_paid": total([claim.buy_yourself_paid for claim in earlier], currency).decimal,
+        "shipping_paid": total([claim.shipping_paid for claim in earlier], currency).decimal,
+        "delay_paid": total([claim.delay_paid for claim in earlier], currency).decimal,
     }
 
 
 def _state(case: Case) -> str:
     """The policy's state, EXHAUSTED where its goods were paid in full (2.7)."""
     cover = case.cover
-    others = [c.goods_paid for c in case.earlier if c.peril not in ("DELAY", "RETURN")]
-    is_spent = total(others, cover.currency) >= cover.terms.insured_value
+    goods_paid = total([claim.goods_paid for claim in case.earlier], cover.currency)
+    is_spent = goods_paid >= cover.terms.insured_value
     if cover.state in ("ACTIVE", "RUN_OFF") and is_spent:
         return "EXHAUSTED"
     return cover.state
 
 
-def _first(established: object, said: object) -> Value | None:
-    return said if established is None else established  # type: ignore[return-value]
+def _first(established: T | None, said: T | None) -> T | None:
+    return said if established is None else established
 
 
-def _decimal(amount: object) -> Decimal | None:
-    return amount.decimal if isinstance(amount, Money) else None
+def _decimal(amount: Money | None) -> Decimal | None:
+    return None if amount is None else amount.decimal

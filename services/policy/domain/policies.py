@@ -13,7 +13,7 @@ from decimal import Decimal
 from libs.common.errors import Conflict, Invalid
 from libs.common.money import Money
 from libs.common.plans.values import Plan
-from services.policy.domain.terms import cover_start
+from services.policy.domain.terms import effective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +240,7 @@ def _covered(policy: Policy, plan: Plan, now: datetime) -> Policy:
     """Cover start by the plan's rule, and ACTIVE once it is reached."""
     if policy.state != "SCHEDULED":
         return policy
-    starts_at = cover_start(plan, cover_facts(policy, now))
+    starts_at = effective(plan, cover_facts(policy, now))
     is_reached = starts_at is not None and starts_at <= now
     return replace(
         policy, cover_start=starts_at, state="ACTIVE" if is_reached else policy.state

@@ -1,0 +1,22 @@
+"""How the claims service is put together."""
+
+from fastapi import FastAPI
+
+from libs.common import progress, service, web
+from libs.common.service import Service
+from services.claims import api
+from services.claims.consumers import TOPICS, handlers
+from services.claims.jobs import jobs
+from services.claims.settings import ClaimsSettings
+
+SERVICE = Service(name="claims", topics=TOPICS, handlers=handlers, jobs=jobs)
+
+
+def create_app(settings: ClaimsSettings | None = None) -> FastAPI:
+    settings = settings or ClaimsSettings()
+    return web.create_app(
+        SERVICE.name,
+        settings,
+        lifespan=service.lifespan_of(SERVICE, settings),
+        routers=[api.router, progress.router],
+    )

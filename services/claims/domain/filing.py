@@ -1,0 +1,108 @@
+"""What a decision makes of a claim: its state, when it is looked at again, what it pays."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs.common.errors import Conflict, Invalid
+from libs.common.money import Money, zero
+from libs.common.plans.codes import Outcome
+from services.claims.domain.cases import Terms
+from services.claims.domain.decision import Decision
+
+# While a claim is in one of these, news about its parcel or papers decides it anew.
+OPEN_STATES = frozenset({"SUBMITTED", "DEFERRED", "INFO_REQUIRED", "ON_HOLD", "REFERRED"})
+
+
+class UnknownItem(Invalid):
+    code = "unknown-item"
+    title = "The parcel has no such item"
+
+
+class PayoutNotSent(Conflict):
+    code = "payout-not-sent"
+    title = "The payout has not been sent yet"
+
+
+class PayoutSettledOtherwise(Conflict):
+    code = "payout-settled-otherwise"
+    title = "The payout is settled, and otherwise"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Of a payout: what later claims on the policy count as paid."""
+
+    goods: Money
+    buy_yourself: Money
+    shipping: Money
+    delay: Money
+    other: Money
+
+    @classmethod
+    def of(cls, decision: Decision) -> "Parts":
+        assessed = decision.assessment
+        if decision.outcome is not Outcome.APPROVED or assessed is None:
+            nothing = zero(decision.payout.currency)
+            return cls(
+                goods=nothing,
+                buy_yourself=nothing,
+                shipping=nothing,
+                delay=nothing,
+                other=nothing,
+            )
+        return cls(
+            goods=assessed.goods,
+            buy_yourself=assessed.buy_yourself,
+            shipping=assessed.shipping,
+            delay=assessed.delay,
+            other=assessed.other,
+        )
+
+
+def state_after(decision: Decision, *, is_settled: bool) -> str:
+    """The claim's state; a proposal that needs a person waits in REFERRED."""
+    return decision.outcome.value if is_settled else "REFERRED"
+
+
+def look_again_at(decision: Decision) -> datetime | None:
+    """The instant the claim is decided again by itself: it opens, or a window for papers closes."""
+    if decision.outcome is Outcome.DEFERRED:
+        return decision.resume_at
+    return decision.lapses_at if decision.outcome is Outcome.INFO_REQUIRED else None
+
+
+def must_know(item_ids: tuple[str, ...], terms: Terms) -> None:
+    """UnknownItem for an item the policy does not have."""
+    known = {item.item_id for item in terms.items}
+    for item_id in item_ids:
+        if item_id not in known:
+            raise UnknownItem(
+                f"No item {item_id!r}; the parcel has: {', '.join(sorted(known)) or 'none'}."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payout:
+    payout_id: str
+    claim_id: str
+    policy_id: str
+    decision_id: str
+    amount: Money
+    instrument: str
+    state: str
+    reference: str | None = None
+    sent_at: datetime | None = None
+    settled_at: datetime | None = None
+
+
+def settle(payout: Payout, state: str, reference: str) -> bool:
+    """Whether the answer is news: the same answer again is none, another one is refused."""
+    if payout.state == "CREATED":
+        raise PayoutNotSent(f"Payout {payout.payout_id} was not instructed yet.")
+    if payout.state == "SENT":
+        return True
+    if (payout.state, payout.reference) != (state, reference):
+        raise PayoutSettledOtherwise(
+            f"Payout {payout.payout_id} is {payout.state} with reference {payout.reference}."
+        )
+    return False
