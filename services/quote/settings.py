@@ -1,0 +1,7 @@
+"""The quote service's settings: those every service has."""
+
+from libs.common.settings import Settings
+
+
+class QuoteSettings(Settings):
+    pass

@@ -1,0 +1,173 @@
+"""Quotes in the quote schema. Every query names its tenant."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from libs.common.db import Row, Tx
+from libs.common.errors import NotFound
+
+# A quote that only waits for its customer can run out; one that is decided stays what it is.
+OPEN_STATES = frozenset({"DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED", "PRICED"})
+STATES = OPEN_STATES | {"DECLINED", "INVALID", "BOUND", "EXPIRED"}
+
+Position = tuple[datetime, str]
+NEWEST: Position = (datetime(9999, 1, 1, tzinfo=UTC), "")
+
+_COLUMNS = """
+    quote_id, tenant_id, state, created_at, valid_until, order_ref, request, answer,
+    idempotency_key, body_sha256, policy_id
+"""
+
+
+class UnknownQuote(NotFound):
+    """The general code: whether a quote is another's is nobody's business."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedKey:
+    """The Idempotency-Key a quote was asked with, and the SHA-256 of its body."""
+
+    key: str
+    body_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """`request` and `answer` are JSON: what was understood, and what was said when it was issued."""
+
+    quote_id: str
+    tenant_id: str
+    state: str
+    created_at: datetime
+    valid_until: datetime
+    order_ref: str
+    request: bytes
+    answer: bytes
+    key: UsedKey | None = None
+    policy_id: str | None = None
+
+    def state_at(self, now: datetime) -> str:
+        """EXPIRED after `valid_until`, as long as it is neither bound nor decided otherwise."""
+        return "EXPIRED" if self.state in OPEN_STATES and now > self.valid_until else self.state
+
+
+async def insert_quotes(tx: Tx, quotes: Sequence[Quote]) -> set[str]:
+    """The ids of those that are new; a quote whose key was used before is left out.
+
+    Keys go in in one order, so that two writers wait for each other and never in a circle.
+    """
+    ordered = sorted(quotes, key=lambda q: (q.tenant_id, q.key.key if q.key else ""))
+    rows = await tx.fetch(
+        """
+        INSERT INTO quotes (quote_id, tenant_id, state, created_at, valid_until, order_ref, request,
+                            answer, idempotency_key, body_sha256)
+        SELECT i.quote_id, i.tenant_id, i.state, i.created_at, i.valid_until, i.order_ref,
+               i.request::json, i.answer::json, i.idempotency_key, i.body_sha256
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
+                    $6::text[], $7::text[], $8::text[], $9::text[], $10::bytea[])
+            AS i (quote_id, tenant_id, state, created_at, valid_until, order_ref, request, answer,
+                  idempotency_key, body_sha256)
+        ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+        RETURNING quote_id
+        """,
+        [q.quote_id for q in ordered],
+        [q.tenant_id for q in ordered],
+        [q.state for q in ordered],
+        [q.created_at for q in ordered],
+        [q.valid_until for q in ordered],
+        [q.order_ref for q in ordered],
+        [q.request.decode() for q in ordered],
+        [q.answer.decode() for q in ordered],
+        [q.key.key if q.key else None for q in ordered],
+        [q.key.body_sha256 if q.key else None for q in ordered],
+    )
+    return {row["quote_id"] for row in rows}
+
+
+async def get_quote(tx: Tx, quote_id: str, *, tenant_id: str) -> Quote:
+    row = await tx.fetchrow(
+        f"SELECT {_COLUMNS} FROM quotes WHERE quote_id = $1 AND tenant_id = $2",
+        quote_id,
+        tenant_id,
+    )
+    if row is None:
+        raise UnknownQuote(f"No quote {quote_id} in your account.")
+    return _quote(row)
+
+
+async def list_quotes(
+    tx: Tx, *, tenant_id: str, state: str | None, before: Position, limit: int, now: datetime
+) -> list[Quote]:
+    """Newest first, of those older than the position; `state` as it is shown at `now`."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM quotes
+        WHERE tenant_id = $1 AND (created_at, quote_id) < ($2, $3)
+            AND ($4::text IS NULL OR $4 =
+                 CASE WHEN state = ANY ($5) AND valid_until < $6 THEN 'EXPIRED' ELSE state END)
+        ORDER BY created_at DESC, quote_id DESC LIMIT $7
+        """,
+        tenant_id,
+        *before,
+        state,
+        sorted(OPEN_STATES),
+        now,
+        limit,
+    )
+    return [_quote(row) for row in rows]
+
+
+async def find_quotes_of_keys(
+    tx: Tx, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Quote]:
+    """The quotes that were asked for with these (tenant, key), by them."""
+    wanted = list(keys)
+    rows = await tx.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM quotes
+        JOIN unnest($1::text[], $2::text[]) AS k (tenant_id, idempotency_key)
+            USING (tenant_id, idempotency_key)
+        """,
+        [tenant_id for tenant_id, _ in wanted],
+        [key for _, key in wanted],
+    )
+    return {(row["tenant_id"], row["idempotency_key"]): _quote(row) for row in rows}
+
+
+async def bind_quotes(
+    tx: Tx, bound: Sequence[tuple[str, str, str]]
+) -> set[tuple[str, str, str]]:
+    """Of these (tenant, quote, policy) those whose quote is the policy's now; a repeat is too.
+
+    A quote goes to one policy: a second one's is not among them, nor is an unknown quote's.
+    """
+    rows = await tx.fetch(
+        """
+        UPDATE quotes q SET state = 'BOUND', policy_id = b.policy_id
+        FROM unnest($1::text[], $2::text[], $3::text[]) AS b (tenant_id, quote_id, policy_id)
+        WHERE q.tenant_id = b.tenant_id AND q.quote_id = b.quote_id
+            AND (q.policy_id IS NULL OR q.policy_id = b.policy_id)
+        RETURNING q.tenant_id, q.quote_id, q.policy_id
+        """,
+        [tenant_id for tenant_id, _, _ in bound],
+        [quote_id for _, quote_id, _ in bound],
+        [policy_id for _, _, policy_id in bound],
+    )
+    return {(row["tenant_id"], row["quote_id"], row["policy_id"]) for row in rows}
+
+
+def _quote(row: Row) -> Quote:
+    key = row["idempotency_key"]
+    return Quote(
+        quote_id=row["quote_id"],
+        tenant_id=row["tenant_id"],
+        state=row["state"],
+        created_at=row["created_at"],
+        valid_until=row["valid_until"],
+        order_ref=row["order_ref"],
+        request=row["request"].encode(),
+        answer=row["answer"].encode(),
+        key=None if key is None else UsedKey(key=key, body_sha256=bytes(row["body_sha256"])),
+        policy_id=row["policy_id"],
+    )
