@@ -1,0 +1,323 @@
+"""What a parcel costs to insure: the offers of each plan, and the quote they make.
+
+Pure but for `bind_quotes`: a quote is decided before a transaction is opened, and written by the
+QuoteWriter with all others that wait.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from libs.common.db import Tx
+from libs.common.errors import Conflict, Fault
+from libs.common.money import Money, WrongCurrency, zero
+from libs.common.plans.book import PlanBook, UnknownPlan
+from libs.common.plans.clocks import local_day
+from libs.common.plans.codes import Verdict
+from libs.common.plans.facts import Item, facts_of
+from libs.common.plans.values import Plan
+from services.quote import events
+from services.quote.domain import (
+    EligibleGoods,
+    LimitCheck,
+    Price,
+    documents,
+    eligibility,
+    offer,
+    price,
+    quote_limit,
+)
+from services.quote.events import QuoteIssued
+from services.quote.store import quotes
+
+# A plan that does not say how long its quotes are valid (`quote_days`).
+DEFAULT_VALID_DAYS = 7
+
+PRICED, DRAFT, DECLINED = "PRICED", "DRAFT", "DECLINED"
+
+# Why an offer is not available; OVER_LIMIT and OVER_VALUE come from the plan's own check.
+NOT_ON_OFFER = "NOT_ON_OFFER"
+BUYER_NOT_SERVED = "BUYER_NOT_SERVED"
+GOODS_EXCLUDED = "GOODS_EXCLUDED"
+NOTHING_INSURED = "NOTHING_INSURED"
+# Warnings; OVER_VALUE is one too.
+INSURED_VALUE_NOT_TAKEN = "INSURED_VALUE_NOT_TAKEN"
+
+
+class QuoteOfAnotherPolicy(Conflict):
+    code = "quote-of-another-policy"
+    title = "The quote is unknown or bound by another policy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedItem:
+    """A line of the parcel; `value` is price × quantity."""
+
+    item_id: str
+    item_class: str
+    quantity: int
+    value: Money
+    weight_kg: Decimal = Decimal(0)
+    source: str = "agent"
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskQuote:
+    """A parcel to be insured. All money is in one currency, but for `order_value_usd`."""
+
+    tenant_id: str
+    plan: str | None
+    point: str
+    customer_id: str
+    customer_kind: str
+    is_registered: bool
+    is_vip: bool
+    order_ref: str
+    submitted_at: datetime | None
+    options: tuple[str, ...]
+    items_in_warehouse: bool
+    is_rehearsal: bool
+    is_packed: bool
+    order_value_usd: Money | None
+    line: str
+    line_tags: tuple[str, ...]
+    mode: str
+    destination: str
+    scope: str
+    packing: str
+    items: tuple[AskedItem, ...]
+    shipping_fee: Money
+    insured_value: Money | None
+
+    @property
+    def currency(self) -> str:
+        return self.shipping_fee.currency
+
+    @property
+    def goods_value(self) -> Money:
+        """Of all items; BadAmount where it is more than money can hold."""
+        return sum((item.value for item in self.items), zero(self.currency))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One plan's answer. `price` None: it does not insure this parcel, or a person must look first.
+
+    line_tags and mode are the plan's own where it knows the line.
+    """
+
+    plan: Plan
+    state: str
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    is_reminded: bool
+    goods: EligibleGoods
+    line_tags: tuple[str, ...]
+    mode: str
+    limit: LimitCheck
+    insured_value: Money
+    price: Price | None
+
+    @property
+    def is_available(self) -> bool:
+        return self.state != DECLINED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedQuote:
+    quote_id: str
+    ask: AskQuote
+    offers: tuple[Offer, ...]
+    created_at: datetime
+    valid_until: datetime
+
+    @property
+    def state(self) -> str:
+        """The furthest that any offer got (domain.md 2.7)."""
+        states = {offer.state for offer in self.offers}
+        return next((state for state in (PRICED, DRAFT) if state in states), DECLINED)
+
+
+def current_plan(book: PlanBook, plan: str, now: datetime) -> Plan | None:
+    """The version that is sold today, by the plan's own day."""
+    return book.current(plan, local_day(now, book.newest(plan).zone))
+
+
+def plans_asked(
+    book: PlanBook, sold: Sequence[str], ask: AskQuote, *, now: datetime
+) -> list[Plan]:
+    """The plan asked for, or all that this tenant sells and that reckon in the ask's currency.
+
+    UnknownPlan, the same for a plan that is nowhere, another's, or not on sale today; WrongCurrency.
+    """
+    names = [name for name in sold if ask.plan in (None, name)]
+    on_sale = [plan for name in names if (plan := current_plan(book, name, now)) is not None]
+    if not on_sale:
+        raise unknown_plan(ask.plan or "", sold)
+    plans = [plan for plan in on_sale if plan.currency == ask.currency]
+    if not plans:
+        wanted = " or ".join(sorted({plan.currency for plan in on_sale}))
+        fault = Fault(
+            f"This is in {ask.currency}; {wanted} is wanted here.", "#/shipping_fee/currency"
+        )
+        raise WrongCurrency(fault.detail, faults=[fault])
+    return plans
+
+
+def unknown_plan(plan: str, sold: Sequence[str]) -> UnknownPlan:
+    return UnknownPlan(
+        f"You do not sell a plan {plan!a}; you sell: {', '.join(sold) or 'none'}."
+    )
+
+
+def issue_quote(
+    ask: AskQuote, plans: Iterable[Plan], *, quote_id: str, now: datetime
+) -> IssuedQuote:
+    """The plans' offers. The quote is valid as long as the shortest of them."""
+    offers = tuple(make_offer(ask, plan, now=now) for plan in plans)
+    return IssuedQuote(
+        quote_id=quote_id,
+        ask=ask,
+        offers=offers,
+        created_at=now,
+        valid_until=now + min(_validity(offer.plan) for offer in offers),
+    )
+
+
+def make_offer(ask: AskQuote, plan: Plan, *, now: datetime) -> Offer:
+    case = facts_of(plan, facts_of_parcel(ask, plan, now=now))
+    goods, limit, price_ = eligibility(plan, case), quote_limit(plan, case), price(plan, case)
+    offered = offer(plan, case)
+    reasons = _reasons(ask, plan, offered.available, goods, limit, price_)
+    is_priced = not reasons and goods.verdict is Verdict.ACCEPT
+    return Offer(
+        plan=plan,
+        state=DECLINED if reasons else _open_state(plan, goods),
+        reasons=reasons,
+        warnings=_warnings(ask, plan, limit),
+        is_reminded=offered.reminder,
+        goods=goods,
+        line_tags=case.codes("line_tags"),
+        mode=case.code("mode"),
+        limit=limit,
+        insured_value=price_.insured_value,
+        price=price_ if is_priced else None,
+    )
+
+
+def facts_of_parcel(ask: AskQuote, plan: Plan, *, now: datetime) -> dict[str, object]:
+    """What the plan may ask about the parcel (domain.md 2.3), as far as it is known at purchase."""
+    bought_yourself = [item for item in ask.items if item.source == "buy_yourself"]
+    facts: dict[str, object] = {
+        "as_of": now,
+        "point": ask.point,
+        "registered_user": ask.is_registered,
+        "vip": ask.is_vip,
+        "submitted_at": ask.submitted_at,
+        "options": ask.options,
+        "items_in_warehouse": ask.items_in_warehouse,
+        "rehearsal": ask.is_rehearsal,
+        "packed": ask.is_packed,
+        "line": ask.line,
+        "destination": ask.destination,
+        "packing": ask.packing,
+        "shipping_fee": ask.shipping_fee.decimal,
+        "items": tuple(
+            Item(id=item.item_id, item_class=item.item_class, value=item.value.decimal)
+            for item in ask.items
+        ),
+        "biy_value": sum((item.value.decimal for item in bought_yourself), Decimal(0)),
+        "biy_weight_kg": sum((item.weight_kg for item in bought_yourself), Decimal(0)),
+    }
+    if ask.scope:
+        facts["scope"] = ask.scope
+    if ask.line not in plan.lines:
+        facts |= {"line_tags": ask.line_tags, "mode": ask.mode}
+    if ask.order_value_usd is not None:
+        facts["order_value_usd"] = ask.order_value_usd.decimal
+    if takes_insured_value(plan):
+        facts["insured_value"] = (ask.insured_value or ask.goods_value).decimal
+    return facts
+
+
+def takes_insured_value(plan: Plan) -> bool:
+    """Whether the customer names the sum; else it is the goods' value by the plan (MP-17, BM-04)."""
+    return "insured_value" in plan.premium.base.names
+
+
+def quote_issued(quote: IssuedQuote) -> QuoteIssued:
+    return QuoteIssued(
+        quote_id=quote.quote_id,
+        state=quote.state,
+        offers=tuple(
+            events.Offer(
+                plan=offer.plan.plan,
+                version=offer.plan.version,
+                is_available=offer.is_available,
+                premium=None if offer.price is None else offer.price.premium,
+                insured_value=offer.insured_value,
+                reasons=offer.reasons,
+            )
+            for offer in quote.offers
+        ),
+        valid_until=quote.valid_until,
+    )
+
+
+async def bind_quotes(tx: Tx, bound: Sequence[tuple[str, str, str]]) -> None:
+    """Each (tenant, quote, policy): the quote is BOUND. QuoteOfAnotherPolicy where one cannot be."""
+    wrong = set(bound) - await quotes.bind_quotes(tx, bound)
+    if wrong:
+        _, quote_id, policy_id = min(wrong)
+        raise QuoteOfAnotherPolicy(
+            f"Policy {policy_id} binds quote {quote_id}, which this tenant does not have or which "
+            "another policy has bound."
+        )
+
+
+def _reasons(
+    ask: AskQuote,
+    plan: Plan,
+    is_offered: bool,
+    goods: EligibleGoods,
+    limit: LimitCheck,
+    price_: Price,
+) -> tuple[str, ...]:
+    """Everything that stands in the way, so that the customer need not find it out one by one."""
+    terms = plan.offer
+    is_here = is_offered and (not ask.point or not terms.points or ask.point in terms.points)
+    is_buyer = not terms.buyers or ask.customer_kind in terms.buyers
+    is_nothing = goods.verdict is Verdict.ACCEPT and not price_.insured_value.amount_minor
+    found = (
+        (not is_here, NOT_ON_OFFER),
+        (not is_buyer, BUYER_NOT_SERVED),
+        (goods.verdict is Verdict.DECLINE, GOODS_EXCLUDED),
+        (is_nothing, NOTHING_INSURED),
+        (not limit.accepted, limit.reason),
+    )
+    return tuple(code for stands, code in found if stands)
+
+
+def _open_state(plan: Plan, goods: EligibleGoods) -> str:
+    """PRICED when nobody has to look at papers (MP-07) or goods (MP-28) any more."""
+    is_settled = documents(plan, {}).state == PRICED and Verdict.REFER not in goods.verdicts
+    return PRICED if is_settled else DRAFT
+
+
+def _warnings(ask: AskQuote, plan: Plan, limit: LimitCheck) -> tuple[str, ...]:
+    is_ignored = ask.insured_value is not None and not takes_insured_value(plan)
+    return tuple(
+        code
+        for stands, code in (
+            (bool(limit.warn), limit.warn),
+            (is_ignored, INSURED_VALUE_NOT_TAKEN),
+        )
+        if stands
+    )
+
+
+def _validity(plan: Plan) -> timedelta:
+    length = plan.quote_validity
+    return timedelta(days=DEFAULT_VALID_DAYS if length is None else length.count)
