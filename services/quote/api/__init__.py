@@ -1,0 +1,1 @@
+"""The quote service's routes: the catalogue, and quotes."""

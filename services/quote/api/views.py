@@ -1,0 +1,253 @@
+"""What a checkout is answered: offers, and the terms that a policy takes over as they are."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from libs.common.money import Money
+from libs.common.wire import format_money
+from services.quote.store.quotes import Quote
+from services.quote.usecases import AskedItem, IssuedQuote, Offer
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of everything that goes out through msgspec."""
+
+
+class MoneyShown(Answer, frozen=True, kw_only=True):
+    """An amount. `formatted` is for people; reckon with the other two."""
+
+    amount_minor: int
+    currency: str
+    formatted: str
+
+    @classmethod
+    def of(cls, money: Money) -> "MoneyShown":
+        return cls(
+            amount_minor=money.amount_minor,
+            currency=money.currency,
+            formatted=format_money(money),
+        )
+
+
+class ItemVerdict(Answer, frozen=True, kw_only=True):
+    """ACCEPT: insured. DECLINE: not insured, nor priced. REFER: a person decides."""
+
+    item_id: str
+    verdict: str
+
+
+class ItemTerms(Answer, frozen=True, kw_only=True):
+    item_id: str
+    item_class: str
+    quantity: int
+    value: MoneyShown
+    weight_kg: Decimal
+    source: str
+    marks: tuple[str, ...]
+    verdict: str
+
+    @classmethod
+    def of(cls, item: AskedItem, verdict: str) -> "ItemTerms":
+        return cls(
+            item_id=item.item_id,
+            item_class=item.item_class,
+            quantity=item.quantity,
+            value=MoneyShown.of(item.value),
+            weight_kg=item.weight_kg,
+            source=item.source,
+            marks=item.marks,
+            verdict=verdict,
+        )
+
+
+class DocumentTerms(Answer, frozen=True, kw_only=True):
+    kind: str
+    sha256: str
+    evidence_id: str
+
+
+class TermsShown(Answer, frozen=True, kw_only=True):
+    """Every fact known at purchase: what a policy that binds this offer is about."""
+
+    insured_value: MoneyShown
+    goods_value: MoneyShown
+    eligible_goods_value: MoneyShown
+    shipping_fee: MoneyShown
+    premium: MoneyShown
+    rate: Decimal
+    goods_limit: MoneyShown | None
+    items: tuple[ItemTerms, ...]
+    documents: tuple[DocumentTerms, ...]
+    order_ref: str
+    submitted_at: datetime | None
+    line: str
+    line_tags: tuple[str, ...]
+    mode: str
+    destination: str
+    scope: str
+    packing: str
+    options: tuple[str, ...]
+    customer_id: str
+    customer_kind: str
+    is_registered: bool
+    is_vip: bool
+    is_freight_paid: bool
+
+    @classmethod
+    def of(cls, quote: IssuedQuote, offer: Offer) -> "TermsShown | None":
+        """None where there is no price."""
+        ask, price = quote.ask, offer.price
+        if price is None:
+            return None
+        return cls(
+            insured_value=MoneyShown.of(offer.insured_value),
+            goods_value=MoneyShown.of(ask.goods_value),
+            eligible_goods_value=MoneyShown.of(offer.goods.eligible_goods_value),
+            shipping_fee=MoneyShown.of(ask.shipping_fee),
+            premium=MoneyShown.of(price.premium),
+            rate=price.rate,
+            goods_limit=_shown(offer.limit.goods_limit),
+            items=tuple(
+                ItemTerms.of(item, verdict.value)
+                for item, verdict in zip(ask.items, offer.goods.verdicts, strict=True)
+            ),
+            documents=(),
+            order_ref=ask.order_ref,
+            submitted_at=ask.submitted_at,
+            line=ask.line,
+            line_tags=offer.line_tags,
+            mode=offer.mode,
+            destination=ask.destination,
+            scope=ask.scope,
+            packing=ask.packing,
+            options=ask.options,
+            customer_id=ask.customer_id,
+            customer_kind=ask.customer_kind,
+            is_registered=ask.is_registered,
+            is_vip=ask.is_vip,
+            is_freight_paid=True,
+        )
+
+
+class OfferView(Answer, frozen=True, kw_only=True):
+    """One plan's answer."""
+
+    plan: str
+    version: int
+    sha256: Annotated[
+        str, Meta(description="Of the plan's document: a policy is pinned to it.")
+    ]
+    state: Annotated[
+        str,
+        Meta(
+            description="PRICED, DRAFT (papers or goods are still to be looked at) or DECLINED."
+        ),
+    ]
+    is_available: bool
+    reasons: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Why it is not available: NOT_ON_OFFER (here and now), BUYER_NOT_SERVED, "
+            "GOODS_EXCLUDED, NOTHING_INSURED, OVER_LIMIT, OVER_VALUE."
+        ),
+    ]
+    reminder: Annotated[bool, Meta(description="Whether to remind the customer of the cover.")]
+    warnings: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="OVER_VALUE: insured above the declared value, which a claim never pays. "
+            "INSURED_VALUE_NOT_TAKEN: the plan insures the goods at their own value."
+        ),
+    ]
+    premium: MoneyShown | None
+    raw_premium: Annotated[
+        MoneyShown | None, Meta(description="Rate × value, before the plan's minimum.")
+    ]
+    rate: Decimal
+    insured_value: MoneyShown
+    limit: Annotated[
+        MoneyShown | None, Meta(description="The highest value this line may be insured at.")
+    ]
+    perils: tuple[str, ...]
+    exclusions: tuple[str, ...]
+    items: tuple[ItemVerdict, ...]
+    terms: TermsShown | None
+
+    @classmethod
+    def of(cls, quote: IssuedQuote, offer: Offer) -> "OfferView":
+        plan, price = offer.plan, offer.price
+        return cls(
+            plan=plan.plan,
+            version=plan.version,
+            sha256=plan.sha256,
+            state=offer.state,
+            is_available=offer.is_available,
+            reasons=offer.reasons,
+            reminder=offer.is_reminded,
+            warnings=offer.warnings,
+            premium=None if price is None else MoneyShown.of(price.premium),
+            raw_premium=None if price is None else MoneyShown.of(price.raw),
+            rate=plan.premium.rate,
+            insured_value=MoneyShown.of(offer.insured_value),
+            limit=_shown(offer.limit.limit),
+            perils=tuple(name for name, peril in plan.perils.items() if peril.enabled),
+            exclusions=plan.exclusions,
+            items=tuple(
+                ItemVerdict(item_id=item.item_id, verdict=verdict.value)
+                for item, verdict in zip(quote.ask.items, offer.goods.verdicts, strict=True)
+            ),
+            terms=TermsShown.of(quote, offer),
+        )
+
+
+class QuoteView(Answer, frozen=True, kw_only=True):
+    """A quote, with the offer of each plan that was asked."""
+
+    quote_id: str
+    state: Annotated[
+        str,
+        Meta(
+            description="PRICED: an offer can be bound. DRAFT: papers or goods are still to be "
+            "looked at. DECLINED: no plan insures this parcel. EXPIRED, BOUND: it is over."
+        ),
+    ]
+    created_at: datetime
+    valid_until: Annotated[datetime, Meta(description="The last instant it can be bound.")]
+    offers: tuple[OfferView, ...]
+
+    @classmethod
+    def of(cls, quote: IssuedQuote) -> "QuoteView":
+        return cls(
+            quote_id=quote.quote_id,
+            state=quote.state,
+            created_at=quote.created_at,
+            valid_until=quote.valid_until,
+            offers=tuple(OfferView.of(quote, offer) for offer in quote.offers),
+        )
+
+
+class _Stored(Answer, frozen=True, kw_only=True):
+    """The answer as it was given, its offers left as they are written."""
+
+    quote_id: str
+    state: str
+    created_at: datetime
+    valid_until: datetime
+    offers: msgspec.Raw
+
+
+_stored = msgspec.json.Decoder(_Stored)
+
+
+def answer_at(quote: Quote, now: datetime) -> bytes:
+    """The quote's answer with the state it has at `now`."""
+    answer = msgspec.structs.replace(_stored.decode(quote.answer), state=quote.state_at(now))
+    return msgspec.json.encode(answer)
+
+
+def _shown(money: Money | None) -> MoneyShown | None:
+    return None if money is None else MoneyShown.of(money)

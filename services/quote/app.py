@@ -1,0 +1,40 @@
+"""How the quote service is put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from libs.common import progress, service, web
+from libs.common.service import Service
+from services.quote.api import plans, quotes, schema
+from services.quote.consumers import HANDLERS
+from services.quote.settings import QuoteSettings
+from services.quote.store.writer import writing
+
+SERVICE = Service(name="quote", topics=("policies",), handlers=lambda running: HANDLERS)
+
+
+def create_app(settings: QuoteSettings | None = None) -> FastAPI:
+    settings = settings or QuoteSettings()
+    lifespan_of_parts = service.lifespan_of(SERVICE, settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan_of_parts(app), writing(app.state.running.db) as writer:
+            app.state.quote_writer = writer
+            yield
+
+    app = web.create_app(
+        SERVICE.name,
+        settings,
+        lifespan=lifespan,
+        routers=[plans.router, quotes.router, progress.router],
+        routes=[quotes.ASK_QUOTE],
+        tags={
+            "plans": "What you sell.",
+            "quotes": "What it costs to insure a parcel.",
+        },
+    )
+    schema.add_quotes(app)
+    return app
