@@ -1,0 +1,112 @@
+"""The command line: `parcelcover --help`."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from libs.common.migrate import SERVICES
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Parcel insurance that you run.")
+plans = typer.Typer(no_args_is_help=True, help="Plan files and their worked examples.")
+app.add_typer(plans, name="plans")
+
+FOLDER = Path(".parcelcover")
+
+
+@app.command()
+def serve(
+    service: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")],
+    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    port: Annotated[int, typer.Option()] = 8080,
+) -> None:
+    """Run one service. What it is told comes from the environment (see .env.example)."""
+    import importlib
+
+    import uvicorn
+
+    if service not in SERVICES:
+        raise typer.BadParameter(f"{service!r} is none of {', '.join(SERVICES)}.")
+    module = importlib.import_module(f"services.{service}.app")
+    uvicorn.run(
+        module.create_app(),
+        host=host,
+        port=port,
+        # The door writes its own access line, and telemetry sets the logging up.
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+    )
+
+
+@app.command()
+def migrate(
+    admin_url: Annotated[
+        str, typer.Argument(envvar="PARCELCOVER_ADMIN_URL", help="The administrator's database URL.")
+    ],
+    service: Annotated[list[str] | None, typer.Option(help="Only these services.")] = None,
+) -> None:
+    """Bring the services' schemas and roles up to date."""
+    from libs.common.migrate import migrate as run
+
+    ran = asyncio.run(run(admin_url, service or SERVICES))
+    for name in ran:
+        typer.echo(f"ran {name}")
+    typer.echo(f"{len(ran)} migrations ran; the schemas are up to date.")
+
+
+@app.command()
+def up(
+    folder: Annotated[Path, typer.Option(help="Where the stack keeps its data.")] = FOLDER,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what it kept.")] = False,
+) -> None:
+    """Run everything on this machine until Ctrl-C: PostgreSQL, Kafka, the four services."""
+    from deploy.local.stack import keep_up
+
+    raise typer.Exit(asyncio.run(keep_up(folder, fresh=fresh)))
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the stack keeps its data.")] = FOLDER,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what it kept.")] = False,
+) -> None:
+    """Show insured parcels' whole way, through the public APIs, on a stack of its own."""
+    from deploy.local.demo import run
+
+    raise typer.Exit(asyncio.run(run(folder, fresh=fresh)))
+
+
+@app.command()
+def token(
+    tenant: Annotated[str, typer.Argument(help="The tenant, such as sbx-cssbuy-me.")],
+    scope: Annotated[list[str] | None, typer.Option(help="Only these scopes.")] = None,
+    folder: Annotated[Path, typer.Option(help="Where the local stack keeps its data.")] = FOLDER,
+) -> None:
+    """Print a bearer token of the local issuer."""
+    from deploy.local import keys
+    from libs.common.auth import SCOPES
+
+    typer.echo(keys.issue_token(folder / "keys", tenant=tenant, scopes=scope or SCOPES))
+
+
+@plans.command("check")
+def check_plans(
+    files: Annotated[list[Path], typer.Argument(help="Files of worked examples.")],
+    plan: Annotated[Path | None, typer.Option(help="An author's own plan file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a case.")] = False,
+) -> None:
+    """Run worked examples against the plans; exit 1 when any fails."""
+    from deploy.plans_check import run
+
+    raise typer.Exit(run(files, plan, as_json))
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()
