@@ -26,7 +26,7 @@ from typing import Any, Generic, TypeVar
 from libs.common.errors import Invalid
 
 MAX_LENGTH_CHARACTERS = 600
-MAX_DEPTH = 24
+MAX_DEPTH = 32
 MAX_TERMS = 150
 # Decimals hold a million digits of exponent; this leaves that out of reach.
 MAX_DIGITS = 2_000
@@ -109,7 +109,9 @@ def compile_expression(
             f"The expression has {len(text)} characters; at most {MAX_LENGTH_CHARACTERS} are read."
             " Name its parts under `let`."
         )
-    term = _Compiler(text, vocabulary).term(_parse(text), depth=0)
+    text = text.strip()
+    tree = _parse(text)
+    term = _Compiler(text, vocabulary).term(tree, depth=0)
     if term.kind not in expects and not (term.kind is Kind.NUMBER and Kind.LIMIT in expects):
         wanted = " or ".join(kind.value for kind in expects)
         raise BadExpression(f"{text!r} is {term.kind.value}; {wanted} is needed here.")
@@ -131,14 +133,14 @@ def marginal(bands: tuple[Band, ...], amount: Decimal) -> Decimal:
 
 
 def _parse(text: str) -> ast.expr:
-    if "\\" in text or "\n" in text.strip():
-        raise BadExpression("An expression is one line without backslashes.")
+    if not text.isprintable() or "\\" in text:
+        raise BadExpression("An expression is one line of readable text, without backslashes.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return ast.parse(text.strip(), mode="eval").body
+            return ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        raise BadExpression(f"column {error.offset or 1}: {error.msg}.") from None
+        raise BadExpression(f"column {error.offset or len(text) + 1}: {error.msg}.") from None
     except (ValueError, MemoryError, RecursionError):
         raise BadExpression("The expression is nested too deeply or holds a NUL.") from None
 
@@ -181,7 +183,7 @@ _ALLOWED = (
 
 class _Compiler:
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
-        self._bytes = text.strip().encode()
+        self._bytes = text.encode()
         self._vocabulary = vocabulary
         self._count = 0
 
