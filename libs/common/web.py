@@ -72,7 +72,10 @@ def read_json(body: bytes) -> Any:
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """The body read by a msgspec decoder, for hot routes: MalformedJson (400), InvalidRequest (422)."""
+    """The body read by a msgspec decoder, for hot routes: MalformedJson (400), InvalidRequest (422).
+
+    The decoder's types must bound numbers themselves, and of a name given twice the last counts.
+    """
     _refuse_nul(body)
     try:
         return decoder.decode(body)
