@@ -76,6 +76,32 @@ class Result:
         return not self.differences
 
 
+class Plans:
+    """The plan an example is about, its params overridden for that example alone."""
+
+    def __init__(self, shipped: PlanBook, own: Plan | None = None) -> None:
+        self._shipped = shipped
+        self._book = shipped if own is None else book_of([own])
+
+    def plan_of(self, example: Example) -> Plan:
+        book = self._book if example.plan in self._book.versions else self._shipped
+        try:
+            version = example.version
+            plan = (
+                book.newest(example.plan)
+                if version is None
+                else book.get(example.plan, version)
+            )
+        except Refusal as refusal:
+            example.entry.mapping()["plan"].fail(refusal.detail.rstrip("."))
+        if not example.overrides:
+            return plan
+        try:
+            return read_plan_bytes(plan.source.encode(), plan.name, example.overrides)
+        except Refusal as refusal:
+            example.entry.mapping()["with"].fail(refusal.detail.rstrip("."))
+
+
 def run(files: Sequence[Path], plan: Path | None, as_json: bool) -> int:
     """Checks the files, prints the outcome, and returns the exit code."""
     console = Console(highlight=False, soft_wrap=as_json)
@@ -101,7 +127,7 @@ def check(files: Sequence[Path], plan_file: Path | None = None) -> list[Result]:
     """
     book = load(PROGRAMMES)
     own = None if plan_file is None else read_plan(plan_file)
-    plans = _Plans(book, own, plan_file)
+    plans = Plans(book, own)
     return [answer_of(example, plans) for file in files for example in read_examples(file)]
 
 
@@ -111,7 +137,7 @@ def read_examples(file: Path) -> list[Example]:
     return [_example(entry) for entry in document.sequence()]
 
 
-def answer_of(example: Example, plans: "_Plans") -> Result:
+def answer_of(example: Example, plans: Plans) -> Result:
     plan = plans.plan_of(example)
     try:
         given = from_wire(example.given, plan.zone)
@@ -161,32 +187,6 @@ def render(results: Sequence[Result], console: Console) -> None:
                 f"    {one.result}: expected {_shown(one.expected)}, got {_shown(one.got)}",
                 markup=False,
             )
-
-
-class _Plans:
-    """The plan an example is about, its params overridden for that example alone."""
-
-    def __init__(self, book: PlanBook, own: Plan | None, own_file: Path | None) -> None:
-        self._book = book if own is None else book_of([own])
-        self._shipped, self._own_file = book, own_file
-
-    def plan_of(self, example: Example) -> Plan:
-        book = self._book if example.plan in self._book.versions else self._shipped
-        try:
-            version = example.version
-            plan = (
-                book.newest(example.plan)
-                if version is None
-                else book.get(example.plan, version)
-            )
-        except Refusal as refusal:
-            example.entry.mapping()["plan"].fail(refusal.detail.rstrip("."))
-        if not example.overrides:
-            return plan
-        try:
-            return read_plan_bytes(plan.source.encode(), plan.name, example.overrides)
-        except Refusal as refusal:
-            example.entry.mapping()["with"].fail(refusal.detail.rstrip("."))
 
 
 def _example(entry: Entry) -> Example:
