@@ -168,9 +168,10 @@ class Keys:
 
     async def get(self, kid: str) -> SigningKey:
         """BadToken where the issuer has no such key, Unavailable where it cannot be asked."""
-        if self._is_due(kid):
+        is_known = self._keys is not None and kid in self._keys
+        # Who needs a key waits for whoever is fetching it; known keys are good meanwhile.
+        if not is_known or (self._is_due(kid) and not self._lock.locked()):
             async with self._lock:
-                # Whoever waited here finds the work done, or just tried in vain.
                 if self._is_due(kid):
                     await self._refresh()
         if self._keys is None:

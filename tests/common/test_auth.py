@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -417,6 +418,7 @@ class Issuer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.asked += 1
+        await asyncio.sleep(0)
         await send({"type": "http.response.start", "status": self.status, "headers": []})
         await send({"type": "http.response.body", "body": self.body})
 
@@ -441,6 +443,19 @@ async def test_a_new_key_is_fetched_when_a_token_names_it(
     clock.forward(auth.KEYS_RETRY_SECONDS + 1)
 
     assert (await keys.get("ec-1")).kid == "ec-1"
+    assert issuer.asked == 2
+
+
+async def test_all_who_come_while_keys_are_fetched_wait_for_them(
+    keys: Keys, issuer: Issuer, clock: Clock
+) -> None:
+    first = await asyncio.gather(*(keys.get("issuer-1") for _ in range(20)))
+    issuer.body = public_jwks([ISSUER_KEY, EC_KEY])
+    clock.forward(auth.KEYS_RETRY_SECONDS + 1)
+    second = await asyncio.gather(*(keys.get(kid) for kid in ["ec-1", "issuer-1"] * 10))
+
+    assert {key.kid for key in first} == {"issuer-1"}
+    assert {key.kid for key in second} == {"issuer-1", "ec-1"}
     assert issuer.asked == 2
 
 
