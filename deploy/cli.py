@@ -8,7 +8,9 @@ import typer
 
 from libs.common.migrate import SERVICES
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Parcel insurance that you run.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Parcel insurance that you run."
+)
 plans = typer.Typer(no_args_is_help=True, help="Plan files and their worked examples.")
 app.add_typer(plans, name="plans")
 
@@ -44,7 +46,10 @@ def serve(
 @app.command()
 def migrate(
     admin_url: Annotated[
-        str, typer.Argument(envvar="PARCELCOVER_ADMIN_URL", help="The administrator's database URL.")
+        str,
+        typer.Argument(
+            envvar="PARCELCOVER_ADMIN_URL", help="The administrator's database URL."
+        ),
     ],
     service: Annotated[list[str] | None, typer.Option(help="Only these services.")] = None,
 ) -> None:
@@ -83,7 +88,9 @@ def demo(
 def token(
     tenant: Annotated[str, typer.Argument(help="The tenant, such as sbx-cssbuy-me.")],
     scope: Annotated[list[str] | None, typer.Option(help="Only these scopes.")] = None,
-    folder: Annotated[Path, typer.Option(help="Where the local stack keeps its data.")] = FOLDER,
+    folder: Annotated[
+        Path, typer.Option(help="Where the local stack keeps its data.")
+    ] = FOLDER,
 ) -> None:
     """Print a bearer token of the local issuer."""
     from deploy.local import keys

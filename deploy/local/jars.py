@@ -138,8 +138,9 @@ def _text(log: Path) -> str:
 
 
 def _complaint(log: Path) -> str:
-    lines = [line for line in _text(log).splitlines() if "ERROR" in line]
-    return lines[0].removeprefix("[ERROR] ") if lines else "it says nothing about why"
+    errors = (line.partition("[ERROR] ")[2] for line in _text(log).splitlines())
+    first = next(filter(None, errors), "it says nothing about why")
+    return first.partition(" -> [Help")[0]
 
 
 def _cache() -> Path:

@@ -25,7 +25,7 @@ from deploy.local.steps import Steps
 from libs.common.migrate import SERVICES, migrate
 
 FOLDER = Path(".parcelcover")
-_ROOMS = ("postgres", "kafka", "mails", "keys", "logs", "evidence")
+_ROOMS = ("postgres", "kafka", "mails", "keys", "logs")
 _POLL_SECONDS = 0.2
 
 
@@ -165,7 +165,6 @@ async def _start(
         broker=broker.result(),
         mailbox=mailbox,
         keys=home / "keys",
-        evidence=home / "evidence",
     )
     services = {
         name: Service(

@@ -29,8 +29,7 @@ from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 from joserfc.util import urlsafe_b64decode
 
 from libs.common.clock import system_now
-from libs.common.errors import Forbidden, Unauthorised
-from libs.common.problems import Unavailable
+from libs.common.errors import Forbidden, Unauthorised, Unavailable
 from libs.common.settings import Settings
 
 QUOTES_WRITE: Final = "quotes:write"

@@ -9,12 +9,15 @@ Refusal becomes a problem document (RFC 9457); at the bus door it parks the even
     ├── Invalid         422   the request is understood and wrong
     ├── Unauthorised    401   who are you?
     ├── Forbidden       403   you may not
+    ├── Unavailable     503   something we need is away for the moment: the same request may work soon
     └── NotHereYet      503   something this needs has not arrived; a consumer waits, it parks nothing
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+
+RETRY_AFTER_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +76,12 @@ class NotHereYet(Refusal):
     code = "not-here-yet"
     title = "Something this needs has not arrived yet"
     status = 503
+
+
+class Unavailable(Refusal):
+    """Something we need is away for the moment; the same request may work soon."""
+
+    code = "temporarily-unavailable"
+    title = "The service cannot do this at the moment"
+    status = 503
+    http_headers: ClassVar[Mapping[str, str]] = {"retry-after": str(RETRY_AFTER_SECONDS)}

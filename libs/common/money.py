@@ -72,9 +72,13 @@ class Money:
 
     def __post_init__(self) -> None:
         if type(self.amount_minor) is not int:
-            raise BadAmount(f"An amount is a whole number of minor units, not {self.amount_minor!r}.")
+            raise BadAmount(
+                f"An amount is a whole number of minor units, not {self.amount_minor!r}."
+            )
         if abs(self.amount_minor) > MAX_MINOR:
-            raise BadAmount(f"{self.amount_minor} minor units is more than the {MAX_MINOR} we handle.")
+            raise BadAmount(
+                f"{self.amount_minor} minor units is more than the {MAX_MINOR} we handle."
+            )
         exponent(self.currency)
 
     @property

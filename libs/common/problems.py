@@ -7,7 +7,7 @@ Clients switch on `code`, people read `detail`, and `title` stays the same for a
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import asyncpg
@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from libs.common import telemetry
-from libs.common.errors import Fault, Invalid, Refusal
+from libs.common.errors import Fault, Invalid, Refusal, Unavailable
 from libs.common.money import Money
 from libs.common.wire import money_wire
 
@@ -27,7 +27,6 @@ MEDIA_TYPE: Final = "application/problem+json"
 # More than anybody reads, and a bound on what one bad request makes us write.
 MAX_FAULTS: Final = 50
 MAX_FAULT_CHARACTERS: Final = 500
-RETRY_AFTER_SECONDS: Final = 2
 
 # Where the door finds the code for its access line.
 CODE_KEY: Final = "parcelcover.problem_code"
@@ -54,15 +53,6 @@ class BodyTooLarge(Refusal):
     code = "body-too-large"
     title = "The body is larger than the limit"
     status = 413
-
-
-class Unavailable(Refusal):
-    """Something we need is away for the moment; the same request may work soon."""
-
-    code = "temporarily-unavailable"
-    title = "The service cannot do this at the moment"
-    status = 503
-    http_headers: ClassVar[Mapping[str, str]] = {"retry-after": str(RETRY_AFTER_SECONDS)}
 
 
 class InternalError(Refusal):

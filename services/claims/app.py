@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from libs.common import progress, service, web
+from libs.common import progress_api, service, web
 from libs.common.service import Service
 from services.claims import api
 from services.claims.consumers import TOPICS, handlers
@@ -18,5 +18,5 @@ def create_app(settings: ClaimsSettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
-        routers=[api.router, progress.router],
+        routers=[api.router, progress_api.router],
     )

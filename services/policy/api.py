@@ -20,7 +20,8 @@ from libs.common.auth import (
     requires,
 )
 from libs.common.idempotency import key_of
-from libs.common.progress import Progress, progress_of
+from libs.common.progress import Progress
+from libs.common.progress_api import progress_of
 from libs.common.service import Db, Parts, now_of
 from libs.common.wire import (
     Body,

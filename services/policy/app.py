@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from libs.common import progress, service, web
+from libs.common import progress_api, service, web
 from libs.common.service import Service
 from services.policy import api
 from services.policy.jobs import jobs
@@ -17,5 +17,5 @@ def create_app(settings: PolicySettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
-        routers=[api.router, progress.router],
+        routers=[api.router, progress_api.router],
     )

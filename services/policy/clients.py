@@ -8,8 +8,7 @@ import httpx
 import msgspec
 
 from libs.common.auth import ServiceSigner
-from libs.common.errors import NotFound
-from libs.common.problems import Unavailable
+from libs.common.errors import NotFound, Unavailable
 from libs.common.progress import Progress
 from libs.common.settings import Settings
 from services.policy.domain.policies import Offer, PlanPin, Terms

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from libs.common import progress, service, web
+from libs.common import progress_api, service, web
 from libs.common.service import Service
 from services.quote.api import plans, quotes, schema
 from services.quote.consumers import HANDLERS
@@ -29,7 +29,7 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=lifespan,
-        routers=[plans.router, quotes.router, progress.router],
+        routers=[plans.router, quotes.router, progress_api.router],
         routes=[quotes.ASK_QUOTE],
         tags={
             "plans": "What you sell.",

@@ -38,8 +38,7 @@ from libs.common.auth import (
     requires,
     sign,
 )
-from libs.common.errors import Unauthorised
-from libs.common.problems import Unavailable
+from libs.common.errors import Unauthorised, Unavailable
 from libs.common.settings import Settings
 from libs.common.web import api_router, create_app
 

@@ -83,9 +83,10 @@ class Draft:
             if key in fields
         ]
         if len(keys) != 1:
+            found = [key for key in fields if key.startswith(UNITS)]
             entry.fail(
                 f"a clock needs one unit, exactly one of {', '.join(units)}"
-                f" (or {units[0]}_param, {units[0]}_by); found {', '.join(keys) or 'none'}"
+                f" (or {units[0]}_param, {units[0]}_by); found {', '.join(found) or 'none'}"
             )
         key, value = keys[0], fields[keys[0]]
         unit = Unit(key.removesuffix("_param").removesuffix("_by"))

@@ -18,7 +18,6 @@ from libs.common.problems import (
     BodyTooLarge,
     InvalidRequest,
     MalformedJson,
-    Unavailable,
     UnsupportedMediaType,
     problem_responses,
 )
@@ -38,7 +37,6 @@ _REFUSALS: Final = (
     WrongCurrency,
     BadAmount,
     KeyReused,
-    Unavailable,
 )
 
 CSSECURE_REQUEST: Final[dict[str, Any]] = {

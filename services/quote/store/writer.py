@@ -16,9 +16,10 @@ import structlog
 
 from libs.common import outbox
 from libs.common.db import Database, Tx
+from libs.common.errors import Unavailable
 from libs.common.events import Announcement
 from libs.common.idempotency import KeyReused
-from libs.common.problems import Unavailable, is_unavailable
+from libs.common.problems import is_unavailable
 from libs.common.testclock import SANDBOX_PREFIX
 from services.quote.events import QuoteIssued
 from services.quote.store.quotes import Quote, UsedKey, find_quotes_of_keys, insert_quotes
