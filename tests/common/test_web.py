@@ -1,5 +1,7 @@
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
@@ -82,6 +84,10 @@ async def hot(request: Request) -> Response:
     return Response(msgspec.json.encode(len(items)), media_type="application/json")
 
 
+HOT_ROUTE = Route("/v1/hot/{part}", hot, methods=["POST"])
+FUZZED = create_app("notes", Settings(), routers=[router], routes=[HOT_ROUTE])
+
+
 class Trouble:
     """A dependency that can be made to fail or hang."""
 
@@ -107,7 +113,7 @@ def app(database: Trouble) -> FastAPI:
         "notes",
         Settings(max_body_bytes=LIMIT),
         routers=[router],
-        routes=[Route("/v1/hot/{part}", hot, methods=["POST"])],
+        routes=[HOT_ROUTE],
         checks={"database": database.check, "broker": Trouble().check},
         larger_bodies={"/v1/notes/{note_id}/photos": PHOTO_LIMIT},
         tags={"notes": "Short texts."},
@@ -359,6 +365,34 @@ def test_any_bytes_are_json_or_a_refusal(body: bytes) -> None:
     for read in (read_json, lambda given: decode(HOT, given)):
         with suppress(MalformedJson, InvalidRequest):
             read(body)
+
+
+_nasty_values: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=12,
+)
+_nasty_bodies = st.binary(max_size=60) | (
+    _nasty_values | st.fixed_dictionaries({"text": _nasty_values, "extra": _nasty_values})
+).map(lambda value: json.dumps(value).encode())
+
+
+@given(body=_nasty_bodies, path=st.sampled_from(["/v1/notes", "/v1/hot/path"]))
+async def test_no_body_makes_us_fail(body: bytes, path: str) -> None:
+    with capture_logs():
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(FUZZED), base_url="http://notes"
+        ) as client:
+            response = await client.post(path, **as_json(body))
+
+    assert response.status_code < 500
+    if response.status_code >= 400:
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["code"]
 
 
 # --- the hot way -----------------------------------------------------------------------------
@@ -673,3 +707,45 @@ async def test_a_route_added_to_the_application_is_strict_as_well() -> None:
     response = await client.post("/v1/count", **as_json(b'{"count": 1, "count": 2}'))
 
     assert response.json()["code"] == "malformed-json"
+
+
+# --- lines as they are written ---------------------------------------------------------------
+
+_LOGGING = """
+import logging, structlog
+from libs.common import telemetry
+
+telemetry.configure_logging("notes")
+log = structlog.get_logger()
+telemetry.request_id.set("request-1")
+log.debug("not_shown")
+log.info("token_seen", authorization="canary", customer_email="canary", token="canary", tokens=2)
+log.warning("odd_text", text="half \\ud800", when=object, line="one\\ntwo")
+logging.getLogger("aiokafka").warning("broker %s is away", "kafka-1")
+try:
+    canary = "canary"
+    raise ValueError("what went wrong")
+except ValueError as failure:
+    log.error("request_failed", exc_info=failure)
+"""
+
+
+def test_every_line_is_one_json_object_without_secrets() -> None:
+    written = subprocess.run(
+        [sys.executable, "-c", _LOGGING], check=True, capture_output=True, text=True, timeout=30
+    ).stdout
+    lines = [json.loads(line) for line in written.splitlines()]
+
+    assert [line["event"] for line in lines] == [
+        "token_seen",
+        "odd_text",
+        "broker kafka-1 is away",
+        "request_failed",
+    ]
+    assert {line["service"] for line in lines} == {"notes"}
+    assert {line["request_id"] for line in lines} == {"request-1"}
+    assert all(line["at"].endswith("Z") and line["level"] for line in lines)
+    assert lines[0]["tokens"] == 2
+    assert "what went wrong" in lines[3]["exception"]
+    assert "[redacted]" in written
+    assert "canary" not in written
