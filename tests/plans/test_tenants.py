@@ -1,0 +1,114 @@
+"""Tenants: who sells what, and that a sandbox sells what its tenant sells."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from libs.common.money import Money, money
+from libs.common.plans.documents import BrokenDocument
+from libs.common.plans.reading import load
+from libs.common.plans.tenants import Tenants, check_plans, load_tenants
+from libs.common.settings import PROGRAMMES
+
+SHIPPED = PROGRAMMES.parent / "tenants.yaml"
+
+
+@pytest.fixture(scope="module")
+def tenants() -> Tenants:
+    return load_tenants(SHIPPED)
+
+
+def tenant_file(folder: Path, entry: str) -> Path:
+    path = folder / "tenants.yaml"
+    path.write_text(f"tenants:\n  shop: {entry}\n")
+    return path
+
+
+def test_each_shipped_tenant_sells_its_programme_in_its_currency(tenants: Tenants) -> None:
+    book = load(PROGRAMMES)
+    check_plans(tenants, book.versions, SHIPPED)
+
+    assert {name: one.plans for name, one in tenants.by_id.items()} == {
+        "mypoz": ("mypoz-cargo",),
+        "bml": ("bml-shipping",),
+        "tks": ("tks-warehouse",),
+        "jsx": ("jsx-cargo",),
+        "cssbuy": ("cssecure",),
+    }
+    for tenant in tenants.by_id.values():
+        for plan in tenant.plans:
+            assert book.newest(plan).currency == tenant.currency
+            assert book.newest(plan).tenant == tenant.tenant_id
+
+
+def test_a_limit_not_given_is_five_hundred(tmp_path: Path) -> None:
+    entry = '{name: S, plans: [a], currency: JPY, languages: [ja], four_eyes_above: "9000"}'
+    shop = load_tenants(tenant_file(tmp_path, entry)).get("shop")
+
+    assert shop is not None
+    assert shop.straight_through_limit == Money(500, "JPY")
+    assert shop.four_eyes_above == money(Decimal(9000), "JPY")
+
+
+def test_a_sandbox_sells_what_its_tenant_sells_under_its_own_id(tenants: Tenants) -> None:
+    sandbox, original = tenants.get("sbx-cssbuy-7f3A_x-1"), tenants.get("cssbuy")
+
+    assert sandbox is not None
+    assert original is not None
+    assert sandbox.is_sandbox
+    assert not original.is_sandbox
+    assert (sandbox.tenant_id, sandbox.sells_as) == ("sbx-cssbuy-7f3A_x-1", "cssbuy")
+    assert sandbox.plans == original.plans
+    assert sandbox.straight_through_limit == original.straight_through_limit
+
+
+@pytest.mark.parametrize(
+    "tenant_id",
+    [
+        "",
+        "nobody",
+        "sbx-nobody-1",
+        "sbx-cssbuy-",
+        "sbx-cssbuy",
+        "sbx--1",
+        "sbx-cssbuy-a b",
+        "CSSBUY",
+    ],
+)
+def test_anybody_else_is_unknown(tenants: Tenants, tenant_id: str) -> None:
+    assert tenants.get(tenant_id) is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("{name: S}", "plans, currency, languages, four_eyes_above are missing"),
+        (
+            '{name: S, plans: [a], currency: XXX, languages: [en], four_eyes_above: "1"}',
+            "'XXX'",
+        ),
+        (
+            '{name: S, plans: [a], currency: USD, languages: [x], four_eyes_above: "1"}',
+            "'x' is no",
+        ),
+        (
+            "{name: S, plans: [a], currency: USD, languages: [en], four_eyes_above: 0.5}",
+            "quotes",
+        ),
+    ],
+)
+def test_refuses_a_broken_list_with_the_place(tmp_path: Path, entry: str, reason: str) -> None:
+    with pytest.raises(BrokenDocument) as refused:
+        load_tenants(tenant_file(tmp_path, entry))
+
+    assert refused.value.detail.startswith("tenants.yaml:2 at tenants.shop")
+    assert reason in refused.value.detail
+
+
+def test_refuses_a_tenant_that_sells_a_plan_nobody_wrote(tmp_path: Path) -> None:
+    entry = '{name: S, plans: [cssecur], currency: CNY, languages: [en], four_eyes_above: "1"}'
+    path = tenant_file(tmp_path, entry)
+
+    with pytest.raises(BrokenDocument, match="no plan 'cssecur'; did you mean 'cssecure'"):
+        check_plans(load_tenants(path), load(PROGRAMMES).versions, path)
