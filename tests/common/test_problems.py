@@ -10,12 +10,11 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 from structlog.testing import capture_logs
 
-from libs.common.errors import Conflict, Fault, Forbidden, NotFound, Refusal
+from libs.common.errors import Conflict, Fault, Forbidden, NotFound, Refusal, Unavailable
 from libs.common.money import Money
 from libs.common.problems import (
     MAX_FAULTS,
     InvalidRequest,
-    Unavailable,
     is_unavailable,
     pointer,
     problem_of,
