@@ -21,14 +21,13 @@ from libs.common.plans.book import PlanBook
 from libs.common.plans.documents import Entry, hint, read_file
 from libs.common.plans.draft import read_param
 from libs.common.plans.expressions import Param
-from libs.common.plans.reading import book_of, load, read_plan, read_plan_bytes
+from libs.common.plans.reading import load, read_plan, read_plan_bytes
 from libs.common.plans.values import Plan
 from libs.common.plans.wire import from_wire
+from libs.common.settings import Settings
 from services.claims import domain as claims
 from services.policy import domain as policy
 from services.quote import domain as quote
-
-PROGRAMMES = Path(__file__).parent.parent / "libs" / "common" / "plans" / "programmes"
 
 Given = Mapping[str, object]
 Answer = Mapping[str, object]
@@ -81,17 +80,11 @@ class Plans:
 
     def __init__(self, shipped: PlanBook, own: Plan | None = None) -> None:
         self._shipped = shipped
-        self._book = shipped if own is None else book_of([own])
+        self._own = own
 
     def plan_of(self, example: Example) -> Plan:
-        book = self._book if example.plan in self._book.versions else self._shipped
         try:
-            version = example.version
-            plan = (
-                book.newest(example.plan)
-                if version is None
-                else book.get(example.plan, version)
-            )
+            plan = self._find(example.plan, example.version)
         except Refusal as refusal:
             example.entry.mapping()["plan"].fail(refusal.detail.rstrip("."))
         if not example.overrides:
@@ -100,6 +93,15 @@ class Plans:
             return read_plan_bytes(plan.source.encode(), plan.name, example.overrides)
         except Refusal as refusal:
             example.entry.mapping()["with"].fail(refusal.detail.rstrip("."))
+
+    def _find(self, plan: str, version: int | None) -> Plan:
+        """The author's own file for its plan and version, else what is shipped."""
+        own = self._own
+        if own is not None and own.plan == plan and version in (None, own.version):
+            return own
+        return (
+            self._shipped.newest(plan) if version is None else self._shipped.get(plan, version)
+        )
 
 
 def run(files: Sequence[Path], plan: Path | None, as_json: bool) -> int:
@@ -123,9 +125,10 @@ def run(files: Sequence[Path], plan: Path | None, as_json: bool) -> int:
 def check(files: Sequence[Path], plan_file: Path | None = None) -> list[Result]:
     """Every example of the files, answered; BrokenDocument where a file or a plan is broken.
 
-    With `plan_file`, examples for the plan in it are answered by that file alone.
+    With `plan_file`, examples for its plan are answered by that file, unless they name another
+    version.
     """
-    book = load(PROGRAMMES)
+    book = load(Settings().plans)
     own = None if plan_file is None else read_plan(plan_file)
     plans = Plans(book, own)
     return [answer_of(example, plans) for file in files for example in read_examples(file)]
@@ -181,11 +184,14 @@ def render(results: Sequence[Result], console: Console) -> None:
         if result.passed:
             continue
         example = result.example
-        console.print(f"{example.place} {example.id} ({example.ask})", markup=False)
+        console.print(
+            f"{example.place} {example.id} ({example.ask})", markup=False, soft_wrap=True
+        )
         for one in result.differences:
             console.print(
                 f"    {one.result}: expected {_shown(one.expected)}, got {_shown(one.got)}",
                 markup=False,
+                soft_wrap=True,
             )
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.plans_check import PROGRAMMES, Example, Plans, answer_of, read_examples
+from deploy.plans_check import Example, Plans, answer_of, read_examples
 from libs.common.plans.reading import load
+from libs.common.settings import PROGRAMMES
 
 EXAMPLES = [
     found
