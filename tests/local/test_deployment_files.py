@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 from pydantic_settings import BaseSettings
 
+from deploy import cli
 from deploy.local import jars
 from deploy.local.kafka import PARTITIONS, TOPICS
 from deploy.local.services import USUAL_PORTS
@@ -55,6 +57,14 @@ def test_compose_makes_the_same_topics_on_the_same_kafka() -> None:
     assert f"--partitions {PARTITIONS}" in script
     assert COMPOSE["services"]["kafka"]["image"] == f"apache/kafka:{_kafka_version()}"
     assert COMPOSE["services"]["topics"]["image"] == f"apache/kafka:{_kafka_version()}"
+
+
+def test_compose_migrates_with_the_variable_the_command_reads() -> None:
+    group: Any = typer.main.get_command(cli.app)
+    variables = {parameter.envvar for parameter in group.commands["migrate"].params}
+
+    assert COMPOSE["services"]["migrate"]["command"] == ["migrate"]
+    assert set(COMPOSE["services"]["migrate"]["environment"]) <= variables
 
 
 def test_the_environment_example_names_every_common_setting_with_its_default() -> None:

@@ -1,13 +1,55 @@
-"""A folder belongs to one stack at a time, and forgetting touches only what a stack makes."""
+"""`parcelcover up` ends as one, and a folder belongs to one stack at a time."""
 
+import asyncio
 import fcntl
-from collections.abc import Iterator
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
+import pytest_asyncio
 
 from deploy.local.processes import StartRefused
 from deploy.local.stack import Stack
+
+
+@pytest_asyncio.fixture
+async def up(tmp_path: Path) -> AsyncIterator[Process]:
+    """`parcelcover up` after its last line."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.cli", "up", "--folder", str(tmp_path)),
+        stdout=PIPE,
+    )
+    assert process.stdout is not None
+    await process.stdout.readuntil(b"Ctrl-C stops everything")
+    yield process
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
+async def test_a_service_that_dies_ends_the_stack_and_is_named(up: Process) -> None:
+    claims = _service(up, "claims")
+
+    claims.kill()
+    out, _ = await up.communicate()
+
+    assert b"claims ended with signal SIGKILL.\nLast lines of " in out
+    assert up.returncode == 1
+
+
+async def test_everything_stops_when_it_is_asked_to(up: Process) -> None:
+    children = psutil.Process(up.pid).children(recursive=True)
+
+    up.send_signal(signal.SIGTERM)
+    await up.communicate()
+
+    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 5)
+    assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
+    assert up.returncode == 0
 
 
 @pytest.fixture
@@ -56,3 +98,8 @@ def _file(path: Path) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text("kept")
     return path
+
+
+def _service(up: Process, name: str) -> psutil.Process:
+    children = psutil.Process(up.pid).children()
+    return next(child for child in children if ["serve", name] == child.cmdline()[3:5])
