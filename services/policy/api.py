@@ -37,7 +37,8 @@ from libs.common.wire import (
     View,
 )
 from services.policy import clients, store, usecases
-from services.policy.domain.policies import STATUSES, Policy, Scan
+from services.policy.domain.parcels import STATUSES, Scan
+from services.policy.domain.policies import Policy
 from services.policy.settings import PolicySettings
 from services.policy.store import Contact, ReceivedScan
 
@@ -85,6 +86,16 @@ class DispatchRequest(Body):
     """When the parcel left; now, where it is not said."""
     carrier: Carrier | None = None
     tracking_number: TrackingNumber | None = None
+
+
+class AcceptanceRequest(Body):
+    accepted_at: Instant | None = None
+    """When the processing centre took the parcel in; now, where it is not said."""
+
+
+class CancellationRequest(Body):
+    reason: Code = "CUSTOMER_CANCEL"
+    """One of the plan's refund reasons."""
 
 
 class ScanIn(Body):
@@ -135,7 +146,11 @@ class PolicyView(View):
     premium_paid: MoneyView
     premium_due: MoneyView
     bound_at: datetime
+    confirmed_at: datetime | None
+    """When the amount was confirmed; null while the proof of purchase is being verified."""
     paid_at: datetime | None
+    top_up_lapses_at: datetime | None
+    """The first instant at which a top-up is too late."""
     cover_start: datetime | None
     carrier: str
     tracking_number: str
@@ -155,7 +170,9 @@ class PolicyView(View):
             premium_paid=MoneyView.of(policy.premium_paid),
             premium_due=MoneyView.of(policy.premium_due),
             bound_at=policy.bound_at,
+            confirmed_at=policy.confirmed_at,
             paid_at=policy.paid_at,
+            top_up_lapses_at=policy.top_up_lapses_at,
             cover_start=policy.cover_start,
             carrier=policy.carrier,
             tracking_number=policy.tracking_number,
@@ -164,6 +181,11 @@ class PolicyView(View):
             ),
             terms=msgspec.to_builtins(policy.terms),
         )
+
+
+class CancellationView(View):
+    policy: PolicyView
+    refund: MoneyView
 
 
 class ContactView(View):
@@ -309,6 +331,56 @@ async def dispatch_parcel(
             return answer
         policy = await usecases.dispatch_parcel(tx, parts.plans, command, now=now)
         return await key.keep(tx, 200, PolicyView.of(policy))
+
+
+@router.post("/policies/{policy_id}/acceptance", response_model=PolicyView)
+async def accept_parcel(
+    policy_id: str,
+    body: AcceptanceRequest,
+    request: Request,
+    caller: Annotated[Caller, requires(POLICIES_WRITE)],
+    db: Db,
+    parts: Parts,
+) -> Response:
+    """The processing centre took the parcel in."""
+    key = await key_of(request, caller.tenant_id)
+    now = await now_of(db, caller)
+    async with db.transaction(caller.tenant_id) as tx:
+        if (answer := await key.replay(tx)) is not None:
+            return answer
+        policy = await usecases.accept_parcel(
+            tx,
+            parts.plans,
+            policy_id,
+            body.accepted_at or now,
+            tenant_id=caller.tenant_id,
+            now=now,
+        )
+        return await key.keep(tx, 200, PolicyView.of(policy))
+
+
+@router.post("/policies/{policy_id}/cancellation", response_model=CancellationView)
+async def cancel_policy(
+    policy_id: str,
+    body: CancellationRequest,
+    request: Request,
+    caller: Annotated[Caller, requires(POLICIES_WRITE)],
+    db: Db,
+    parts: Parts,
+) -> Response:
+    """Cancel while the plan still refunds; the answer says what goes back."""
+    key = await key_of(request, caller.tenant_id)
+    now = await now_of(db, caller)
+    async with db.transaction(caller.tenant_id) as tx:
+        if (answer := await key.replay(tx)) is not None:
+            return answer
+        cancelled = await usecases.cancel_policy(
+            tx, parts.plans, policy_id, body.reason, tenant_id=caller.tenant_id, now=now
+        )
+        view = CancellationView(
+            policy=PolicyView.of(cancelled.policy), refund=MoneyView.of(cancelled.refund)
+        )
+        return await key.keep(tx, 200, view)
 
 
 @router.post("/tracking")

@@ -5,10 +5,11 @@ from fastapi import FastAPI
 from libs.common import progress_api, service, web
 from libs.common.service import Service
 from services.policy import api
+from services.policy.consumers import TOPICS, handlers
 from services.policy.jobs import jobs
 from services.policy.settings import PolicySettings
 
-SERVICE = Service(name="policy", jobs=jobs)
+SERVICE = Service(name="policy", topics=TOPICS, handlers=handlers, jobs=jobs)
 
 
 def create_app(settings: PolicySettings | None = None) -> FastAPI:

@@ -37,6 +37,7 @@ class _Quote(msgspec.Struct):
     state: str
     valid_until: datetime
     offers: list[_Offer]
+    confirmed_at: datetime | None = None
 
 
 _quotes = msgspec.json.Decoder(_Quote)
@@ -68,6 +69,7 @@ async def fetch_offer(
         terms=offer.terms,
         state=quote.state,
         valid_until=quote.valid_until,
+        confirmed_at=quote.confirmed_at,
     )
 
 

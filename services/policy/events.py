@@ -16,12 +16,16 @@ class PolicyEvent(Event, frozen=True, kw_only=True):
 
 
 class PolicyIssued(PolicyEvent, frozen=True, kw_only=True):
-    """A quote was bound; the premium is not complete yet."""
+    """A quote was bound; the premium is not complete yet.
+
+    `confirmed_at` None: the amount waits for the quote's verification.
+    """
 
     quote_id: str
     plan: PlanPin
     terms: Terms
     state: str
+    confirmed_at: datetime | None = None
 
 
 class PolicyPaid(PolicyEvent, frozen=True, kw_only=True):
@@ -35,6 +39,23 @@ class PolicyPaid(PolicyEvent, frozen=True, kw_only=True):
     paid_at: datetime
     confirmed_at: datetime | None = None
     cover_start: datetime | None = None
+
+
+class TopUpRequested(PolicyEvent, frozen=True, kw_only=True):
+    """The amount is confirmed and more than the deposit: the rest is due before `lapses_at`."""
+
+    premium: Money
+    due: Money
+    confirmed_at: datetime
+    lapses_at: datetime | None = None
+
+
+class PolicyLapsed(PolicyEvent, frozen=True, kw_only=True):
+    """The top-up did not come in time; what was paid goes back."""
+
+    state: str
+    refund: Money
+    lapsed_at: datetime
 
 
 class PolicyActivated(PolicyEvent, frozen=True, kw_only=True):
@@ -75,7 +96,9 @@ class TestClockMoved(Event, frozen=True, kw_only=True):
 
 EVENTS = (
     PolicyIssued,
+    TopUpRequested,
     PolicyPaid,
+    PolicyLapsed,
     PolicyActivated,
     PolicyCancelled,
     TrackingUpdated,

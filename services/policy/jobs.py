@@ -19,4 +19,15 @@ def jobs(running: Running) -> Mapping[str, Job]:
                     now=deadline.due_at,
                 )
 
-    return {usecases.ACTIVATE: activate_policy}
+    async def lapse_top_up(deadline: Deadline) -> None:
+        async with running.db.transaction(deadline.tenant_id) as tx:
+            if await take(tx, deadline):
+                await usecases.lapse_top_up(
+                    tx,
+                    running.plans,
+                    deadline.subject,
+                    tenant_id=deadline.tenant_id,
+                    now=deadline.due_at,
+                )
+
+    return {usecases.ACTIVATE: activate_policy, usecases.LAPSE: lapse_top_up}

@@ -10,14 +10,16 @@ import msgspec
 from libs.common.db import Row, Tx
 from libs.common.errors import Conflict, NotFound
 from libs.common.money import Money
-from services.policy.domain.policies import PlanPin, Policy, Scan, Terms, Tracking
+from services.policy.domain.parcels import Scan
+from services.policy.domain.policies import PlanPin, Policy, Terms, Tracking
 
 _terms = msgspec.json.Decoder(Terms)
 _tracking = msgspec.json.Decoder(Tracking)
 
 _COLUMNS = """
     policy_id, tenant_id, quote_id, plan, plan_version, plan_sha256, state, terms, currency,
-    premium_paid_minor, bound_at, paid_at, confirmed_at, cover_start, carrier, tracking_number, tracking
+    premium_paid_minor, bound_at, last_paid_at, paid_at, confirmed_at, top_up_lapses_at, cover_start,
+    carrier, tracking_number, tracking
 """
 
 
@@ -97,11 +99,14 @@ async def insert_policy(tx: Tx, policy: Policy, contact: Contact) -> None:
         ) from repeated
 
 
-async def save_policy(tx: Tx, policy: Policy) -> None:
+async def save_policy(tx: Tx, policy: Policy, *, refund: Money | None = None) -> None:
+    """`refund` is what goes back to the payer with this change, where something does."""
     await tx.execute(
         """
         UPDATE policies SET state = $3, premium_paid_minor = $4, paid_at = $5, confirmed_at = $6,
-            cover_start = $7, carrier = $8, tracking_number = $9, tracking = $10
+            cover_start = $7, carrier = $8, tracking_number = $9, tracking = $10, last_paid_at = $11,
+            top_up_lapses_at = $12, plan = $13, plan_version = $14, plan_sha256 = $15, terms = $16,
+            premium_minor = $17, refund_minor = coalesce($18, refund_minor)
         WHERE policy_id = $1 AND tenant_id = $2
         """,
         policy.policy_id,
@@ -114,6 +119,14 @@ async def save_policy(tx: Tx, policy: Policy) -> None:
         policy.carrier,
         policy.tracking_number,
         _json(policy.tracking),
+        policy.last_paid_at,
+        policy.top_up_lapses_at,
+        policy.plan.plan,
+        policy.plan.version,
+        policy.plan.sha256,
+        _json(policy.terms),
+        policy.terms.premium.amount_minor,
+        None if refund is None else refund.amount_minor,
     )
 
 
@@ -124,6 +137,16 @@ async def get_policy(tx: Tx, policy_id: str, *, tenant_id: str) -> Policy:
         tenant_id,
     )
     return _found(row, policy_id)
+
+
+async def find_policy_of_quote(tx: Tx, quote_id: str, *, tenant_id: str) -> Policy | None:
+    """Locked, where the quote is bound."""
+    row = await tx.fetchrow(
+        f"SELECT {_COLUMNS} FROM policies WHERE quote_id = $1 AND tenant_id = $2 FOR UPDATE",
+        quote_id,
+        tenant_id,
+    )
+    return None if row is None else _policy(row)
 
 
 async def lock_policy(tx: Tx, policy_id: str, *, tenant_id: str) -> Policy:
@@ -288,8 +311,10 @@ def _policy(row: Row) -> Policy:
         state=row["state"],
         bound_at=row["bound_at"],
         premium_paid=Money(row["premium_paid_minor"], row["currency"]),
+        last_paid_at=row["last_paid_at"],
         paid_at=row["paid_at"],
         confirmed_at=row["confirmed_at"],
+        top_up_lapses_at=row["top_up_lapses_at"],
         cover_start=row["cover_start"],
         carrier=row["carrier"],
         tracking_number=row["tracking_number"],

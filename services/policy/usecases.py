@@ -15,19 +15,25 @@ from libs.common.money import Money
 from libs.common.plans.book import PlanBook
 from libs.common.testclock import TestClock
 from services.policy import store
-from services.policy.domain import policies
-from services.policy.domain.policies import Offer, Policy, Scan
+from services.policy.domain import parcels, payments, policies
+from services.policy.domain.parcels import Scan
+from services.policy.domain.payments import Cancellation, Verification
+from services.policy.domain.policies import Offer, Policy
 from services.policy.events import (
     PolicyActivated,
+    PolicyCancelled,
     PolicyEvent,
     PolicyIssued,
+    PolicyLapsed,
     PolicyPaid,
     TestClockMoved,
+    TopUpRequested,
     TrackingUpdated,
 )
 from services.policy.store import Contact, Payment, ReceivedScan
 
 ACTIVATE = "activate_policy"
+LAPSE = "lapse_top_up"
 
 
 class PaymentDiffers(Conflict):
@@ -95,6 +101,7 @@ async def bind_policy(tx: Tx, command: BindPolicy, *, now: datetime) -> Policy:
             plan=policy.plan,
             terms=policy.terms,
             state=policy.state,
+            confirmed_at=policy.confirmed_at,
         ),
         now=now,
     )
@@ -112,7 +119,8 @@ async def record_payment(
     if known is not None:
         _must_be_same(known, command)
         return policy
-    paid = policies.pay(policy, plans.pinned(policy.plan.sha256), command.amount, now)
+    plan = plans.pinned(policy.plan.sha256)
+    paid = payments.pay(policy, plan, command.amount, now)
     payment = Payment(
         payment_id=new_id("pay"),
         policy_id=policy.policy_id,
@@ -122,19 +130,86 @@ async def record_payment(
     )
     await store.insert_payment(tx, payment, tenant_id=command.tenant_id)
     received = move(
-        "premium",
+        "premium-received",
         payment.payment_id,
         policy.policy_id,
         payment.amount,
         debit=Account.CASH,
-        credit=Account.PREMIUM,
+        credit=Account.DEPOSIT if policy.confirmed_at is None else Account.PREMIUM,
     )
     await ledger.book(tx, command.tenant_id, [received], now=now)
-    await store.save_policy(tx, paid)
-    if paid.paid_at is not None:
-        await _announce(tx, paid, _policy_paid(paid), now=now)
-        await _watch_cover(tx, policy, paid, now=now)
+    await _save_paid(tx, policy, paid, now=now)
     return paid
+
+
+async def confirm_amount(
+    tx: Tx, plans: PlanBook, quote_id: str, verification: Verification, *, tenant_id: str
+) -> None:
+    """The quote's verification brought the final amount; a quote nobody bound concerns nobody here.
+
+    `now` is the instant of the confirmation: the top-up's clock starts there (MP-19).
+    """
+    policy = await store.find_policy_of_quote(tx, quote_id, tenant_id=tenant_id)
+    if policy is None:
+        return
+    now, plan = verification.confirmed_at, plans.pinned(verification.plan.sha256)
+    confirmed = payments.confirm(policy, plan, verification, now)
+    if confirmed == policy:
+        return
+    await _keep_deposit(tx, policy, now=now)
+    await _save_paid(tx, policy, confirmed, now=now)
+    if confirmed.paid_at is None:
+        await _announce(tx, confirmed, _top_up_requested(confirmed), now=now)
+    if confirmed.top_up_lapses_at is not None:
+        await set_deadline(
+            tx,
+            Deadline(
+                tenant_id=tenant_id,
+                kind=LAPSE,
+                subject=policy.policy_id,
+                due_at=confirmed.top_up_lapses_at,
+            ),
+        )
+
+
+async def lapse_top_up(
+    tx: Tx, plans: PlanBook, policy_id: str, *, tenant_id: str, now: datetime
+) -> None:
+    """The first instant too late has come (MP-20)."""
+    policy = await store.lock_policy(tx, policy_id, tenant_id=tenant_id)
+    if policy.top_up_lapses_at is None:
+        return
+    lapsed = payments.lapse(policy, plans.pinned(policy.plan.sha256))
+    await _give_back(tx, policy, lapsed, now=now)
+    event = PolicyLapsed(
+        policy_id=policy_id, state=lapsed.policy.state, refund=lapsed.refund, lapsed_at=now
+    )
+    await _announce(tx, lapsed.policy, event, now=now)
+
+
+async def cancel_policy(
+    tx: Tx, plans: PlanBook, policy_id: str, reason: str, *, tenant_id: str, now: datetime
+) -> Cancellation:
+    policy = await store.lock_policy(tx, policy_id, tenant_id=tenant_id)
+    cancelled = payments.cancel(policy, plans.pinned(policy.plan.sha256), reason, now)
+    await _give_back(tx, policy, cancelled, now=now)
+    for kind in (ACTIVATE, LAPSE):
+        await cancel_deadline(tx, tenant_id, kind, policy_id)
+    event = PolicyCancelled(
+        policy_id=policy_id, reason=reason, refund=cancelled.refund, cancelled_at=now
+    )
+    await _announce(tx, cancelled.policy, event, now=now)
+    return cancelled
+
+
+async def accept_parcel(
+    tx: Tx, plans: PlanBook, policy_id: str, at: datetime, *, tenant_id: str, now: datetime
+) -> Policy:
+    """The processing centre took the parcel in."""
+    policy = await store.lock_policy(tx, policy_id, tenant_id=tenant_id)
+    accepted = parcels.accept(policy, plans.pinned(policy.plan.sha256), at, now)
+    await _save_moved(tx, policy, accepted, now=now)
+    return accepted
 
 
 async def dispatch_parcel(
@@ -147,9 +222,7 @@ async def dispatch_parcel(
         carrier=command.carrier or policy.carrier,
         tracking_number=command.tracking_number or policy.tracking_number,
     )
-    sent = policies.dispatch(
-        named, plans.pinned(policy.plan.sha256), command.dispatched_at, now
-    )
+    sent = parcels.dispatch(named, plans.pinned(policy.plan.sha256), command.dispatched_at, now)
     await _save_moved(tx, policy, sent, now=now)
     return sent
 
@@ -178,7 +251,7 @@ async def record_scans(
     history = await store.list_scans(tx, (p.policy_id for p in touched), tenant_id=tenant_id)
     for policy in touched:
         happened = _until(history[policy.policy_id], now)
-        moved = policies.track(policy, plans.pinned(policy.plan.sha256), happened, now)
+        moved = parcels.track(policy, plans.pinned(policy.plan.sha256), happened, now)
         await _save_moved(tx, policy, moved, now=now)
     return ScanOutcome(known=known, new=frozenset(new))
 
@@ -224,6 +297,44 @@ async def _move_clock(tx: Tx, clock: TestClock) -> TestClock:
     return clock
 
 
+async def _save_paid(tx: Tx, before: Policy, after: Policy, *, now: datetime) -> None:
+    await store.save_policy(tx, after)
+    if after.paid_at is not None:
+        await cancel_deadline(tx, after.tenant_id, LAPSE, after.policy_id)
+        await _announce(tx, after, _policy_paid(after), now=now)
+        await _watch_cover(tx, before, after, now=now)
+
+
+async def _keep_deposit(tx: Tx, policy: Policy, *, now: datetime) -> None:
+    """Once the amount is confirmed a held deposit is premium."""
+    if policy.premium_paid.amount_minor == 0:
+        return
+    kept = move(
+        "deposit-kept",
+        policy.policy_id,
+        policy.policy_id,
+        policy.premium_paid,
+        debit=Account.DEPOSIT,
+        credit=Account.PREMIUM,
+    )
+    await ledger.book(tx, policy.tenant_id, [kept], now=now)
+
+
+async def _give_back(tx: Tx, policy: Policy, ended: Cancellation, *, now: datetime) -> None:
+    await store.save_policy(tx, ended.policy, refund=ended.refund)
+    if ended.refund.amount_minor == 0:
+        return
+    refund = move(
+        "refund",
+        policy.policy_id,
+        policy.policy_id,
+        ended.refund,
+        debit=Account.DEPOSIT if policy.confirmed_at is None else Account.PREMIUM,
+        credit=Account.REFUND,
+    )
+    await ledger.book(tx, policy.tenant_id, [refund], now=now)
+
+
 async def _save_moved(tx: Tx, before: Policy, after: Policy, *, now: datetime) -> None:
     if after == before:
         return
@@ -255,6 +366,17 @@ async def _watch_cover(tx: Tx, before: Policy, after: Policy, *, now: datetime) 
 async def _announce(tx: Tx, policy: Policy, event: PolicyEvent, *, now: datetime) -> None:
     await outbox.append(
         tx, Announcement(tenant_id=policy.tenant_id, key=policy.policy_id, event=event), now=now
+    )
+
+
+def _top_up_requested(policy: Policy) -> TopUpRequested:
+    assert policy.confirmed_at is not None
+    return TopUpRequested(
+        policy_id=policy.policy_id,
+        premium=policy.terms.premium,
+        due=policy.premium_due,
+        confirmed_at=policy.confirmed_at,
+        lapses_at=policy.top_up_lapses_at,
     )
 
 

@@ -9,14 +9,18 @@ CREATE TABLE policies (
     plan_sha256 text NOT NULL,
     state text NOT NULL CHECK (state IN (
         'PENDING', 'SCHEDULED', 'ACTIVE', 'RUN_OFF', 'EXPIRED', 'CANCELLED', 'INVALID', 'VOID')),
+    -- What went back to the payer when it was cancelled or lapsed.
+    refund_minor bigint NOT NULL DEFAULT 0 CHECK (refund_minor BETWEEN 0 AND premium_paid_minor),
     -- Every fact known at purchase, as the quote had it.
     terms jsonb NOT NULL,
     currency text NOT NULL,
     premium_minor bigint NOT NULL CHECK (premium_minor >= 0),
-    premium_paid_minor bigint NOT NULL CHECK (premium_paid_minor BETWEEN 0 AND premium_minor),
+    premium_paid_minor bigint NOT NULL CHECK (premium_paid_minor >= 0),
     bound_at timestamptz NOT NULL,
+    last_paid_at timestamptz,
     paid_at timestamptz,
     confirmed_at timestamptz,
+    top_up_lapses_at timestamptz,
     cover_start timestamptz,
     carrier text NOT NULL,
     tracking_number text NOT NULL,
@@ -25,7 +29,7 @@ CREATE TABLE policies (
     contact_email text,
     contact_locale text NOT NULL,
     UNIQUE (tenant_id, quote_id),
-    CHECK (paid_at IS NULL OR premium_paid_minor = premium_minor)
+    CHECK (paid_at IS NULL OR premium_paid_minor >= premium_minor)
 );
 CREATE INDEX policies_by_parcel ON policies (tenant_id, carrier, tracking_number)
     WHERE tracking_number <> '';

@@ -1,0 +1,102 @@
+"""Where a policy's parcel is, and what that means for its cover: dispatch, acceptance, scans."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from libs.common.errors import Conflict
+from libs.common.plans.values import Plan
+from services.policy.domain.policies import Policy, Tracking, covered
+
+
+class NotDispatchable(Conflict):
+    code = "policy-not-dispatchable"
+    title = "The policy's state does not allow dispatch"
+
+
+def dispatch(policy: Policy, plan: Plan, at: datetime, now: datetime) -> Policy:
+    """The parcel left: `at` is the ship-out. A second dispatch changes nothing."""
+    if policy.tracking.dispatched_at is not None:
+        return policy
+    if policy.state in ("CANCELLED", "VOID", "INVALID"):
+        raise NotDispatchable(f"Policy {policy.policy_id} is {policy.state}.")
+    return covered(
+        replace(policy, tracking=replace(policy.tracking, dispatched_at=at)), plan, now
+    )
+
+
+def accept(policy: Policy, plan: Plan, at: datetime, now: datetime) -> Policy:
+    """The processing centre took the parcel in (TK-08). Again changes nothing."""
+    if policy.tracking.accepted_at is not None:
+        return policy
+    if policy.state in ("CANCELLED", "VOID", "INVALID"):
+        raise NotDispatchable(f"Policy {policy.policy_id} is {policy.state}.")
+    return covered(
+        replace(policy, tracking=replace(policy.tracking, accepted_at=at)), plan, now
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What a carrier says happened, in neutral words (status and reason)."""
+
+    scan_id: str
+    status: str
+    occurred_at: datetime
+    reason: str = "none"
+
+
+STATUSES = frozenset(
+    {
+        "unknown", "pre_transit", "in_transit", "out_for_delivery", "available_for_pickup",
+        "delivery_attempted", "delivered", "exception", "customs_hold", "damaged", "lost",
+        "destroyed", "seized", "returning", "returned", "cancelled", "expired",
+    }
+)  # fmt: skip
+
+# The carrier does not have the parcel yet, or nothing is known: no movement.
+_NOT_MOVING = frozenset({"unknown", "pre_transit", "cancelled", "expired"})
+
+
+def track(policy: Policy, plan: Plan, scans: Iterable[Scan], now: datetime) -> Policy:
+    """The policy with its parcel's position computed from the whole set of scans.
+
+    Order of arrival and repeats do not matter. The first movement stands for the ship-out where
+    nobody reported it. A delivery ends the cover: RUN_OFF.
+    """
+    position = locate(scans, policy.tracking)
+    now_covered = covered(replace(policy, tracking=position), plan, now)
+    if position.delivered_at is not None and now_covered.state == "ACTIVE":
+        return replace(now_covered, state="RUN_OFF")
+    if position.delivered_at is None and now_covered.state == "RUN_OFF":
+        return replace(now_covered, state="ACTIVE")
+    return now_covered
+
+
+def locate(scans: Iterable[Scan], known: Tracking) -> Tracking:
+    """The parcel's position: by when things happened, never by when they were told."""
+    ordered = sorted(scans, key=lambda scan: (scan.occurred_at, scan.scan_id))
+    moves = [scan for scan in ordered if scan.status not in _NOT_MOVING]
+    if not ordered:
+        return known
+    return replace(
+        known,
+        status=ordered[-1].status,
+        reason=ordered[-1].reason,
+        dispatched_at=known.dispatched_at or (moves[0].occurred_at if moves else None),
+        last_update_at=moves[-1].occurred_at if moves else None,
+        delivered_at=_standing(moves, "delivered", undone_by=("returning", "returned")),
+        returned_at=_standing(moves, "returned", undone_by=()),
+        loss_confirmed_at=_standing(moves, "lost", undone_by=("in_transit", "delivered")),
+    )
+
+
+def _standing(moves: list[Scan], status: str, *, undone_by: tuple[str, ...]) -> datetime | None:
+    """When the status was first reached, unless a later scan undid it."""
+    since: datetime | None = None
+    for scan in moves:
+        if scan.status == status:
+            since = since or scan.occurred_at
+        elif scan.status in undone_by:
+            since = None
+    return since
