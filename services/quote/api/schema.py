@@ -89,7 +89,7 @@ MYPOZ_REQUEST: Final[dict[str, Any]] = {
     "shipping_fee": {"amount_minor": 4_500, "currency": "MYR"},
 }
 
-REQUEST_EXAMPLES: Final = {
+REQUEST_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "cssecure": {"summary": "One plan, priced at once", "value": CSSECURE_REQUEST},
     "mypoz-cargo": {"summary": "All your plans; papers to follow", "value": MYPOZ_REQUEST},
 }

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 
+import asyncpg
 import structlog
 
 from libs.common import outbox
@@ -72,8 +73,9 @@ class _Waiting:
 class QuoteWriter:
     """One a process. `writing` starts and stops it."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._db = db
+        self._patience_seconds = patience_seconds
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._is_open = True
@@ -83,14 +85,14 @@ class QuoteWriter:
 
         Where its key was used before the earlier quote is returned, or KeyReused raised when that
         was another request. Unavailable when too many wait, when the writer stops, or when the
-        database is away; TimeoutError after PATIENCE_SECONDS.
+        database is away; TimeoutError when patience is at its end.
         """
         if not self._is_open or len(self._queue) >= MAX_WAITING:
             raise Unavailable("Too many quotes are being written. Try again in a moment.")
         waiting = _Waiting(quote=quote, event=event)
         self._queue.append(waiting)
         self._wake.set()
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(self._patience_seconds):
             return await waiting.done
 
     async def run(self) -> None:
@@ -134,7 +136,7 @@ class QuoteWriter:
 
     async def _fail(self, batch: Sequence[_Waiting], failure: Exception) -> None:
         """A database that is away fails all; a row that it refuses must not fail its neighbours."""
-        if is_unavailable(failure):
+        if _is_away(failure):
             _log.warning("quotes_not_written", count=len(batch), cause=repr(failure))
             for waiting in batch:
                 waiting.fail(
@@ -157,9 +159,11 @@ class QuoteWriter:
 
 
 @asynccontextmanager
-async def writing(db: Database) -> AsyncIterator[QuoteWriter]:
+async def writing(
+    db: Database, *, patience_seconds: float = PATIENCE_SECONDS
+) -> AsyncIterator[QuoteWriter]:
     """A writer at work; at the end everything that waits is written."""
-    writer = QuoteWriter(db)
+    writer = QuoteWriter(db, patience_seconds=patience_seconds)
     task = asyncio.create_task(writer.run(), name="quote-writer")
     try:
         yield writer
@@ -170,6 +174,11 @@ async def writing(db: Database) -> AsyncIterator[QuoteWriter]:
         except TimeoutError:
             _log.error("quote_writer_cut_off")
         writer.abandon()
+
+
+def _is_away(failure: Exception) -> bool:
+    """asyncpg's "internal" error is what a call meets that starts while the connection is ended."""
+    return is_unavailable(failure) or isinstance(failure, asyncpg.InternalClientError)
 
 
 async def _announce(tx: Tx, batch: Sequence[_Waiting]) -> None:
