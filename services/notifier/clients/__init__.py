@@ -1,0 +1,1 @@
+"""What the notifier says to the outside, always between transactions: contacts, letters, mail."""
