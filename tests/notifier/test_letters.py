@@ -1,0 +1,191 @@
+"""Letters: every template in every language says its facts, and nothing foreign gets in."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from jinja2.exceptions import SecurityError
+
+from services.notifier.clients import letters
+from services.notifier.clients.letters import TEMPLATES, Written
+from services.notifier.domain import words
+from services.notifier.domain.notices import (
+    LETTERS,
+    ClaimReceived,
+    CoverBegan,
+    CoverCancelled,
+    Letter,
+    Line,
+    MoneySent,
+)
+from tests.notifier.builders import CLAIM, NOW, POLICY, a_notice, an_answer, myr
+
+KUALA_LUMPUR = ZoneInfo("Asia/Kuala_Lumpur")
+
+LINES = (
+    Line(label="GROSS", after=Decimal(300)),
+    Line(label="CAP_INSURED", before=Decimal(300), after=Decimal(250)),
+)
+EXAMPLES: list[Letter] = [
+    CoverBegan(insured_value=myr("1000"), premium=myr("38"), cover_start=NOW),
+    CoverCancelled(reason="CUSTOMER_CANCEL", refund=myr("38"), cancelled_at=NOW),
+    CoverCancelled(reason="SOMETHING_NEW", refund=myr("0"), cancelled_at=NOW),
+    ClaimReceived(peril="LOSS", filed_at=NOW),
+    an_answer(),
+    an_answer(caps=("CAP_INSURED",), notes=("BIY_NOT_MARKED",), lines=LINES),
+    an_answer(instrument="voucher", peril="RETURN"),
+    an_answer(
+        outcome="DENIED", payout=myr("0"), reasons=("LATE_NOTICE", "EXCLUDED_CAUSE:riot")
+    ),
+    an_answer(outcome="DENIED", payout=myr("0"), reasons=("NO_RESIDUAL_LOSS",), lines=LINES),
+    an_answer(
+        outcome="INFO_REQUIRED",
+        payout=myr("0"),
+        missing=("police_report|outer_packaging_photos+weight_photo", "carrier_loss_letter"),
+    ),
+    an_answer(outcome="DEFERRED", payout=myr("0"), eligible_on=date(2026, 3, 20)),
+    an_answer(outcome="DEFERRED", payout=myr("0"), reasons=("TOO_EARLY",)),
+    an_answer(outcome="ON_HOLD", payout=myr("0"), reasons=("FREIGHT_UNPAID",)),
+    MoneySent(amount=myr("250"), instrument="cash", sent_at=NOW),
+]
+
+
+def write(letter: Letter, **changes: Any) -> Written:
+    values = {"locale": "en", "order_ref": "SO-77", "zone": KUALA_LUMPUR, **changes}
+    return letters.write(a_notice(letter, claim_id=CLAIM), **values)
+
+
+@pytest.mark.parametrize("language", sorted(words.LANGUAGES))
+@pytest.mark.parametrize("letter", EXAMPLES, ids=lambda letter: letter.template)
+def test_every_letter_can_be_written_in_every_language(letter: Letter, language: str) -> None:
+    written = write(letter, locale=language)
+
+    assert written.language == language
+    assert "SO-77" in written.subject
+    assert POLICY in written.text
+    assert CLAIM in written.text
+    assert f'<html lang="{language}">' in written.html
+    for left_over in ("{{", "{%", "{detail}", "None"):
+        assert left_over not in written.subject + written.text + written.html
+
+
+def test_every_template_has_an_example_and_every_language_a_template() -> None:
+    assert {letter.template for letter in EXAMPLES} == {shape.template for shape in LETTERS}
+    for shape in LETTERS:
+        for language in words.LANGUAGES:
+            assert (TEMPLATES / f"{shape.template}.{language}.jinja").is_file()
+
+
+@pytest.mark.parametrize("letter", EXAMPLES, ids=lambda letter: letter.template)
+def test_a_letter_without_an_order_number_or_claim_has_no_holes(letter: Letter) -> None:
+    written = letters.write(a_notice(letter), locale="en", order_ref="", zone=ZoneInfo("UTC"))
+
+    assert "order" not in written.subject
+    assert "()" not in written.subject
+    assert "Claim:" not in written.text
+
+
+def test_says_what_is_covered_since_when_on_the_readers_clock() -> None:
+    written = write(
+        CoverBegan(
+            insured_value=myr("1234.56"),
+            premium=myr("46.91"),
+            cover_start=datetime(2026, 3, 2, 10, tzinfo=UTC),
+        )
+    )
+
+    assert written.subject == "Your parcel is insured (order SO-77)"
+    assert "insured for up to RM 1,234.56" in written.text
+    assert "began on 2026-03-02 18:00 (UTC+08:00)" in written.text
+    assert "premium of RM 46.91" in written.text
+
+
+def test_says_why_a_claim_is_declined_and_that_there_is_an_appeal() -> None:
+    written = write(
+        an_answer(
+            outcome="DENIED", payout=myr("0"), reasons=("LATE_NOTICE", "EXCLUDED_CAUSE:riot")
+        )
+    )
+
+    assert written.subject == "Your claim for loss of the parcel: declined (order SO-77)"
+    assert "The reason:\n- We were told too late." in written.text
+    assert "We also noted:\n- What caused it is not covered: riot." in written.text
+    assert "you may appeal" in written.text
+    assert "RM" not in written.text
+
+
+def test_says_how_the_amount_comes_about() -> None:
+    written = write(an_answer(caps=("CAP_INSURED",), lines=LINES))
+
+    assert "partially approved" in written.subject
+    assert "You receive RM 250.00 (payment)" in written.text
+    assert "Please note:\n- No more than the insured value can be paid." in written.text
+    assert (
+        "- Amount by the plan's formula: RM 300.00\n"
+        "- After the limit of the insured value: RM 250.00\n" in written.text
+    )
+
+
+def test_says_what_is_missing_and_who_has_to_bring_it() -> None:
+    written = write(
+        an_answer(
+            outcome="INFO_REQUIRED",
+            payout=myr("0"),
+            missing=("police_report|weight_photo", "unboxing_video", "carrier_loss_letter"),
+        )
+    )
+
+    assert (
+        "Please send us:\n"
+        "- a police report, or a photo of the parcel on a scale\n"
+        "- the unboxing video\n" in written.text
+    )
+    assert "you need not:\n- the carrier's letter about the loss\n" in written.text
+
+
+def test_says_from_when_it_may_be_claimed() -> None:
+    dated = write(an_answer(outcome="DEFERRED", eligible_on=date(2026, 3, 20)))
+    undated = write(an_answer(outcome="DEFERRED"))
+
+    assert "It may be claimed from 2026-03-20." in dated.text
+    assert "depends on something that has not happened yet" in undated.text
+
+
+def test_writes_in_the_readers_language() -> None:
+    chinese = write(an_answer(), locale="zh-CN")
+    malay = write(an_answer(), locale="ms-MY")
+
+    assert chinese.subject == "您的理赔申请（包裹遗失）：已批准（订单 SO-77）"
+    assert (
+        malay.subject == "Tuntutan anda untuk kehilangan bungkusan: diluluskan (pesanan SO-77)"
+    )
+
+
+HOSTILE = "7\r\nBcc: eve@example.test\n\n<script>alert(1)</script> {{ 7*7 }} \x00\u202e"
+
+
+def test_a_hostile_order_number_stays_in_its_place() -> None:
+    written = write(ClaimReceived(peril="LOSS", filed_at=NOW), order_ref=HOSTILE)
+
+    assert len(written.subject.splitlines()) == 1
+    assert "{{ 7*7 }}" in written.subject
+    assert "\x00" not in written.subject
+    assert "\u202e" not in written.subject
+    assert "<script>" not in written.html
+    assert "&lt;script&gt;" in written.html
+
+
+def test_a_hostile_code_stays_in_its_place() -> None:
+    written = write(an_answer(outcome="DENIED", reasons=(f"NEW:{HOSTILE}",), peril=HOSTILE))
+
+    assert "\nBcc" not in written.text
+    assert "<script>" not in written.html
+
+
+def test_the_sandbox_keeps_templates_from_pythons_insides() -> None:
+    template = letters._plain.from_string("{{ ''.__class__.__mro__ }}")
+
+    with pytest.raises(SecurityError):
+        template.render()
