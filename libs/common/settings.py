@@ -43,5 +43,8 @@ class Settings(BaseSettings):
     service_key: Path = Path(".parcelcover/keys/service.jwk.json")
     service_jwks: str = ".parcelcover/keys/services.jwks.json"
 
+    # Where evidence is kept: a folder, or a bucket's URL such as s3://evidence.
+    evidence: str = ".parcelcover/evidence"
+
     roles: frozenset[Role] = ALL_ROLES
     max_body_bytes: int = 262_144
