@@ -44,7 +44,10 @@ from services.policy.store import Contact, ReceivedScan
 
 MAX_SCANS = 500
 
+JSON = "application/json"
+
 router = web.api_router(prefix="/v1")
+internal = web.api_router(prefix="/internal")
 
 QuoteId = Annotated[str, IdOf("quo")]
 Email = Annotated[
@@ -195,6 +198,10 @@ class ContactView(View):
     order_ref: str
 
 
+class FoundView(View):
+    policy_ids: list[str]
+
+
 class ScanResult(View):
     index: int
     result: str
@@ -280,6 +287,36 @@ async def show_contact(
     return ContactView(
         policy_id=policy_id, email=contact.email, locale=contact.locale, order_ref=order_ref
     )
+
+
+@internal.get("/policies/{policy_id}", include_in_schema=False)
+async def show_snapshot(
+    policy_id: str, caller: Annotated[Caller, requires(INTERNAL_READ)], db: Db
+) -> Response:
+    """A policy as its events would tell it, with their count: for a service that reads through."""
+    async with db.transaction(caller.tenant_id) as tx:
+        policy, sequence = await store.get_snapshot(tx, policy_id, tenant_id=caller.tenant_id)
+    return Response(msgspec.json.encode(_snapshot(policy, sequence)), media_type=JSON)
+
+
+@internal.get("/policies", include_in_schema=False)
+async def find_policies(
+    caller: Annotated[Caller, requires(INTERNAL_READ)],
+    db: Db,
+    carrier: str = "",
+    tracking_number: str = "",
+    order_ref: str = "",
+) -> FoundView:
+    """The policies of a parcel's number or of an order."""
+    async with db.transaction(caller.tenant_id) as tx:
+        found = await store.list_policy_ids(
+            tx,
+            tenant_id=caller.tenant_id,
+            carrier=carrier,
+            tracking_number=tracking_number,
+            order_ref=order_ref,
+        )
+    return FoundView(policy_ids=found)
 
 
 @router.post("/policies/{policy_id}/payments", status_code=201, response_model=PolicyView)
@@ -482,6 +519,21 @@ def _clock_view(
             for name, progress in waiting.items()
         ],
     )
+
+
+def _snapshot(policy: Policy, sequence: int) -> dict[str, object]:
+    return {
+        "policy_id": policy.policy_id,
+        "plan": policy.plan,
+        "terms": policy.terms,
+        "state": policy.state,
+        "paid_at": policy.paid_at,
+        "confirmed_at": policy.confirmed_at,
+        "carrier": policy.carrier,
+        "tracking_number": policy.tracking_number,
+        "tracking": policy.tracking,
+        "sequence": sequence,
+    }
 
 
 def _received(scan: ScanIn, found: dict[tuple[str, str], str]) -> ReceivedScan | None:

@@ -18,5 +18,5 @@ def create_app(settings: PolicySettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
-        routers=[api.router, progress_api.router],
+        routers=[api.router, api.internal, progress_api.router],
     )

@@ -139,6 +139,43 @@ async def get_policy(tx: Tx, policy_id: str, *, tenant_id: str) -> Policy:
     return _found(row, policy_id)
 
 
+async def get_snapshot(tx: Tx, policy_id: str, *, tenant_id: str) -> tuple[Policy, int]:
+    """The policy and the count of its events so far, as one statement sees them together."""
+    row = await tx.fetchrow(
+        f"""
+        SELECT {_qualified(_COLUMNS)}, s.last FROM policies p
+        JOIN event_sequences s ON s.tenant_id = p.tenant_id AND s.key = p.policy_id
+        WHERE p.policy_id = $1 AND p.tenant_id = $2
+        """,
+        policy_id,
+        tenant_id,
+    )
+    if row is None:
+        raise _unknown(policy_id)
+    return _policy(row), row["last"]
+
+
+async def list_policy_ids(
+    tx: Tx, *, tenant_id: str, carrier: str, tracking_number: str, order_ref: str
+) -> list[str]:
+    """Policies of a parcel's number (of that carrier, where one is named) or of an order, newest first."""
+    rows = await tx.fetch(
+        """
+        SELECT policy_id FROM policies
+        WHERE tenant_id = $1 AND (
+            ($3 <> '' AND tracking_number = $3 AND carrier IN ($2, CASE $2 WHEN '' THEN carrier END))
+            OR ($4 <> '' AND terms ->> 'order_ref' = $4)
+        )
+        ORDER BY bound_at DESC, policy_id LIMIT 100
+        """,
+        tenant_id,
+        carrier,
+        tracking_number,
+        order_ref,
+    )
+    return [row["policy_id"] for row in rows]
+
+
 async def find_policy_of_quote(tx: Tx, quote_id: str, *, tenant_id: str) -> Policy | None:
     """Locked, where the quote is bound."""
     row = await tx.fetchrow(
@@ -289,6 +326,10 @@ async def list_scans(
         )
         by_policy.setdefault(row["policy_id"], []).append(scan)
     return by_policy
+
+
+def _qualified(columns: str) -> str:
+    return ", ".join(f"p.{column.strip()}" for column in columns.split(","))
 
 
 def _found(row: Row | None, policy_id: str) -> Policy:

@@ -33,6 +33,9 @@ CREATE TABLE policies (
 );
 CREATE INDEX policies_by_parcel ON policies (tenant_id, carrier, tracking_number)
     WHERE tracking_number <> '';
+CREATE INDEX policies_by_number ON policies (tenant_id, tracking_number)
+    WHERE tracking_number <> '';
+CREATE INDEX policies_by_order ON policies (tenant_id, (terms ->> 'order_ref'));
 CALL tenant_table('policies');
 
 CREATE TABLE payments (
