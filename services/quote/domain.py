@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from libs.common.money import BadAmount, Money, money
+from libs.common.money import Money, money
 from libs.common.plans.codes import Verdict
-from libs.common.plans.facts import MAX_NUMBER, Facts, Item, facts_of, premium_base
+from libs.common.plans.facts import Facts, Item, bounded, facts_of, premium_base
 from libs.common.plans.values import Plan, Rules
 
 # A quote in one of these is priced by an amount nobody will change any more.
@@ -117,16 +117,9 @@ def documents(plan: Plan, facts: Mapping[str, object]) -> CheckedDocuments:
 
 
 def price(plan: Plan, facts: Mapping[str, object]) -> Price:
-    """The premium: rounded half-up once, the minimum after rounding (G-02).
-
-    BadAmount where the base is more than money can hold.
-    """
+    """The premium: rounded half-up once, the minimum after rounding (G-02)."""
     case, terms, currency = facts_of(plan, facts), plan.premium, plan.currency
     base = premium_base(plan, case)
-    if base > MAX_NUMBER:
-        raise BadAmount(
-            f"A premium base of {base:f} is more than the {MAX_NUMBER:f} we handle."
-        )
     raw, minimum = money(base * terms.rate, currency), money(terms.minimum, currency)
     return Price(
         premium=max(raw, minimum),
@@ -175,8 +168,8 @@ def quote_limit(plan: Plan, facts: Mapping[str, object]) -> LimitCheck:
     return LimitCheck(
         accepted=not reason,
         reason=reason,
-        limit=None if limit is None else money(limit, currency),
-        goods_limit=None if goods is None else money(goods, currency),
+        limit=None if limit is None else money(bounded(limit), currency),
+        goods_limit=None if goods is None else money(bounded(goods), currency),
         warn=warn,
         rule_ids=(
             *(row.rules if row else ()),

@@ -20,6 +20,7 @@ from libs.common.errors import Fault, Invalid
 MAX_BYTES = 262_144
 MAX_DEPTH = 16
 MAX_NODES = 20_000
+MAX_DECIMAL = Decimal(10) ** 9
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _FRACTION = re.compile(
@@ -104,8 +105,8 @@ class Entry:
         if not isinstance(text, str) or not _DECIMAL.fullmatch(text):
             self.fail(f'a decimal in quotes such as "0.05" is needed, not {self._shown()}')
         number = Decimal(text)
-        if number < least:
-            self.fail(f"{number} is less than {least}")
+        if not least <= number <= MAX_DECIMAL:
+            self.fail(f"{number} is not between {least} and {MAX_DECIMAL}")
         return number
 
     def day(self) -> date:

@@ -30,8 +30,8 @@ MAX_DEPTH = 32
 MAX_TERMS = 150
 # Decimals hold a million digits of exponent; this leaves that out of reach.
 MAX_DIGITS = 2_000
-# A fact is at most ten thousand million (facts.MAX_NUMBER): eleven digits before the point.
-FACT_DIGITS = 11
+# A fact is at most a thousand million (facts.MAX_NUMBER): ten digits before the point.
+FACT_DIGITS = 10
 
 NO_LIMIT = Decimal("Infinity")
 

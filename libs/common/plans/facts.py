@@ -20,7 +20,7 @@ from libs.common.plans.expressions import NO_LIMIT, Kind, Name
 from libs.common.plans.values import Line, Plan
 
 # Far above any parcel, and small enough that no expression leaves what Decimal can hold.
-MAX_NUMBER = Decimal(10) ** 10
+MAX_NUMBER = Decimal(10) ** 9
 MAX_DECIMALS = 12
 MAX_TEXT_CHARACTERS = 200
 MAX_ENTRIES = 1_000
@@ -271,8 +271,13 @@ def cover_start(plan: Plan, facts: Facts) -> datetime | None:
 
 
 def premium_base(plan: Plan, facts: Facts) -> Decimal:
-    """What the rate applies to, never negative."""
-    return max(_NO_FACT, plan.premium.base.evaluate(facts))
+    """What the rate applies to, never negative; MAX_NUMBER stands for anything above it."""
+    return bounded(plan.premium.base.evaluate(facts))
+
+
+def bounded(amount: Decimal) -> Decimal:
+    """The amount of an expression as a fact may be: from zero to MAX_NUMBER."""
+    return max(_NO_FACT, min(MAX_NUMBER, amount))
 
 
 def line_of(facts: Facts) -> Line | None:
@@ -378,7 +383,7 @@ def _goods_limit(facts: Facts) -> Decimal:
     row = next((row for row in facts.plan.limits if row.when.evaluate(facts)), None)
     if row is None or row.goods_maximum is None:
         return NO_LIMIT
-    return row.goods_maximum.evaluate(facts)
+    return bounded(row.goods_maximum.evaluate(facts))
 
 
 def _priority(facts: Facts) -> bool:
@@ -479,7 +484,10 @@ def _time(name: str, value: object) -> datetime:
 
 
 def _items(name: str, value: object) -> tuple[Item, ...]:
-    return tuple(_item(name, entry) for entry in _entries(name, value))
+    items = tuple(_item(name, entry) for entry in _entries(name, value))
+    if sum((item.value for item in items), _NO_FACT) > MAX_NUMBER:
+        raise BadFact(f"The {name} are worth more than {MAX_NUMBER:f} together.")
+    return items
 
 
 def _item(name: str, entry: object) -> Item:

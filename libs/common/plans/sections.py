@@ -145,6 +145,8 @@ def read_premium(draft: Draft, entry: Entry) -> Premium:
     rate = draft.params.get(name)
     if not isinstance(rate, Decimal):
         fields["rate_param"].fail(f'params has no decimal {name!r}, such as {name}: "0.03"')
+    if rate > 1:
+        fields["rate_param"].fail(f"a rate of {rate} is more than the whole base")
     autopay = fields.get("autopay_before_confirmed")
     word = "allow" if autopay is None else autopay.word(("block", "allow"), "block or allow")
     return Premium(

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from libs.common.money import Money, money, zero
 from libs.common.plans.clocks import due_on, end_of_day, first_late_instant, is_within
-from libs.common.plans.facts import Facts, cover_start, facts_of
+from libs.common.plans.facts import Facts, bounded, cover_start, facts_of
 from libs.common.plans.values import Plan, Rules
 
 
@@ -84,8 +84,7 @@ def refund(plan: Plan, facts: Mapping[str, object]) -> Refund:
     if row is None or not row.when.evaluate(case):
         rules = () if row is None else row.rules
         return Refund(refund=zero(plan.currency), is_granted=False, rule_ids=rules)
-    amount = money(row.amount.evaluate(case), plan.currency)
-    amount = max(zero(plan.currency), amount)
+    amount = money(bounded(row.amount.evaluate(case)), plan.currency)
     return Refund(refund=amount, is_granted=True, rule_ids=row.rules)
 
 
