@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from libs.common import progress_api, service, web
+from libs.common.files import MAX_FILE_BYTES, Files
 from libs.common.service import Service
 from services.claims import api
 from services.claims.consumers import TOPICS, handlers
@@ -14,9 +15,12 @@ SERVICE = Service(name="claims", topics=TOPICS, handlers=handlers, jobs=jobs)
 
 def create_app(settings: ClaimsSettings | None = None) -> FastAPI:
     settings = settings or ClaimsSettings()
-    return web.create_app(
+    app = web.create_app(
         SERVICE.name,
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
-        routers=[api.router, progress_api.router],
+        routers=[api.router, api.raw, progress_api.router],
+        larger_bodies={"/v1/evidence": MAX_FILE_BYTES},
     )
+    app.state.files = Files(settings.evidence)
+    return app

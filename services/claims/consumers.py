@@ -53,9 +53,16 @@ class PolicyCancelled(Reading, frozen=True, kw_only=True):
     policy_id: str
 
 
+class PolicyLapsed(Reading, frozen=True, kw_only=True):
+    policy_id: str
+    state: str
+
+
 class TrackingUpdated(Reading, frozen=True, kw_only=True):
     policy_id: str
     state: str
+    carrier: str = ""
+    tracking_number: str = ""
     accepted_at: datetime | None = None
     dispatched_at: datetime | None = None
     last_update_at: datetime | None = None
@@ -91,10 +98,20 @@ def handlers(running: Running) -> Handlers:
         for received, cover in await _locked(tx, events):
             await _move(tx, rules, received, replace(cover, state="CANCELLED"))
 
+    async def on_policy_lapsed(tx: Tx, events: Sequence[Received[PolicyLapsed]]) -> None:
+        for received, cover in await _locked(tx, events):
+            await _move(tx, rules, received, replace(cover, state=received.event.state))
+
     async def on_tracking_updated(tx: Tx, events: Sequence[Received[TrackingUpdated]]) -> None:
         for received, cover in await _locked(tx, _latest(events)):
             tracking = _tracking(received.event)
-            moved = replace(cover, state=received.event.state, tracking=tracking)
+            moved = replace(
+                cover,
+                state=received.event.state,
+                tracking=tracking,
+                carrier=received.event.carrier,
+                tracking_number=received.event.tracking_number,
+            )
             await _move(tx, rules, received, moved)
 
     return dict(
@@ -103,6 +120,7 @@ def handlers(running: Running) -> Handlers:
             reads(PolicyPaid, on_policy_paid),
             reads(PolicyActivated, on_policy_activated),
             reads(PolicyCancelled, on_policy_cancelled),
+            reads(PolicyLapsed, on_policy_lapsed),
             reads(TrackingUpdated, on_tracking_updated),
             reads(TestClockMoved, on_test_clock_moved),
         ]
@@ -126,6 +144,8 @@ async def _locked(tx: Tx, events: Sequence[Received[R]]) -> list[tuple[Received[
 
 
 async def _move(tx: Tx, rules: Rules, received: Received[R], cover: Cover) -> None:
+    if received.sequence <= cover.sequence:
+        return  # a copy read through was newer than this event
     moved = replace(cover, sequence=received.sequence)
     await store.save_cover(tx, moved)
     now = await testclock.now_in(tx, received.tenant_id)

@@ -93,4 +93,29 @@ class PayoutSettled(ClaimEvent, frozen=True, kw_only=True):
     settled_at: datetime
 
 
-EVENTS = (ClaimFiled, ClaimDecided, EvidenceAdded, PayoutSent, PayoutSettled)
+class AdvancePaid(ClaimEvent, frozen=True, kw_only=True):
+    """The provider paid ahead of the insurer."""
+
+    payout_id: str
+    amount: Money
+    paid_at: datetime
+
+
+class RecoveryRecorded(ClaimEvent, frozen=True, kw_only=True):
+    """Money for this loss from elsewhere: `paid_by` is carrier or insurer."""
+
+    recovery_id: str
+    paid_by: str
+    amount: Money
+    recorded_at: datetime
+
+
+EVENTS = (
+    ClaimFiled,
+    ClaimDecided,
+    EvidenceAdded,
+    PayoutSent,
+    PayoutSettled,
+    AdvancePaid,
+    RecoveryRecorded,
+)

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 from libs.common.deadlines import Deadline, Job, take
 from libs.common.service import Running
-from services.claims import usecases
+from services.claims import store, usecases
+from services.claims.clients import PolicyService
 from services.claims.usecases import Rules
 
 
 def jobs(running: Running) -> Mapping[str, Job]:
     rules = Rules(plans=running.plans, tenants=running.tenants)
+    policies = PolicyService(running.http, running.signer, running.settings)
 
     async def look_again_at_claim(deadline: Deadline) -> None:
         async with running.db.transaction(deadline.tenant_id) as tx:
@@ -23,10 +25,32 @@ def jobs(running: Running) -> Mapping[str, Job]:
                 )
 
     async def send_payout(deadline: Deadline) -> None:
+        """Before money goes out the policy is read again from its owner: a stale copy never pays."""
+        tenant_id, now = deadline.tenant_id, deadline.due_at
+        async with running.db.transaction(tenant_id) as tx:
+            payout = await store.get_payout(tx, deadline.subject, tenant_id=tenant_id)
+            known = await store.get_cover(tx, payout.policy_id, tenant_id=tenant_id)
+        fresh = await policies.fetch_cover(payout.policy_id, tenant_id=tenant_id)
+        async with running.db.transaction(tenant_id) as tx:
+            if not await take(tx, deadline):
+                return
+            if fresh is not None and fresh.sequence > known.sequence:
+                await usecases.remember_fetched(tx, fresh)
+                if not await usecases.reconsider(
+                    tx, rules, payout, tenant_id=tenant_id, now=now
+                ):
+                    return
+            await usecases.send_payout(tx, payout.payout_id, tenant_id=tenant_id, now=now)
+
+    async def forget_evidence(deadline: Deadline) -> None:
         async with running.db.transaction(deadline.tenant_id) as tx:
             if await take(tx, deadline):
-                await usecases.send_payout(
-                    tx, deadline.subject, tenant_id=deadline.tenant_id, now=deadline.due_at
+                await store.remove_untaken_evidence(
+                    tx, deadline.subject, tenant_id=deadline.tenant_id
                 )
 
-    return {usecases.LOOK_AGAIN: look_again_at_claim, usecases.SEND_PAYOUT: send_payout}
+    return {
+        usecases.LOOK_AGAIN: look_again_at_claim,
+        usecases.SEND_PAYOUT: send_payout,
+        usecases.FORGET_EVIDENCE: forget_evidence,
+    }

@@ -22,6 +22,7 @@ from services.claims.domain.cases import (
 )
 from services.claims.domain.decision import Decision
 from services.claims.domain.filing import Parts, Payout
+from services.claims.domain.money_back import Recovery
 
 _terms = msgspec.json.Decoder(Terms)
 _tracking = msgspec.json.Decoder(Tracking)
@@ -31,7 +32,14 @@ _parts = msgspec.json.Decoder(Parts)
 
 _COVER = """
     policy_id, tenant_id, plan, plan_version, plan_sha256, state, terms, tracking, paid_at,
-    confirmed_at, sequence
+    confirmed_at, carrier, tracking_number, sequence
+"""
+_CLAIM = """
+    c.claim_id, c.tenant_id, c.policy_id, c.state, c.statement, c.findings, c.notified_at, c.filed_at,
+    c.filed_by, c.info_requested_at, ARRAY(
+        SELECT DISTINCT kind FROM evidence e
+        WHERE e.claim_id = c.claim_id AND e.tenant_id = c.tenant_id ORDER BY kind
+    ) AS evidence
 """
 
 
@@ -56,13 +64,35 @@ class FiledClaim:
 
     claim: Claim
     tenant_id: str
-    policy_id: str
+    # None: no policy of the tenant has this parcel.
+    policy_id: str | None
     state: str
     filed_by: str
 
     @property
     def claim_id(self) -> str:
         return self.claim.claim_id
+
+    @property
+    def key(self) -> str:
+        """What orders its events: the policy, or the claim itself where there is none."""
+        return self.policy_id or self.claim_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A file on hand: what it is, and who brought it."""
+
+    evidence_id: str
+    policy_id: str
+    kind: str
+    name: str
+    sha256: str
+    size_bytes: int
+    media_type: str
+    submitted_by: str
+    uploaded_at: datetime
+    claim_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +117,19 @@ async def upsert_covers(tx: Tx, covers: Sequence[Cover]) -> None:
     await tx.execute(
         """
         INSERT INTO covers AS c (policy_id, tenant_id, plan, plan_version, plan_sha256, state, terms,
-                                 paid_at, confirmed_at, order_ref, sequence)
+                                 paid_at, confirmed_at, order_ref, sequence, carrier, tracking_number)
         SELECT policy_id, tenant_id, plan, plan_version, plan_sha256, state, terms::jsonb, paid_at,
-               confirmed_at, order_ref, sequence
+               confirmed_at, order_ref, sequence, carrier, tracking_number
         FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
-                    $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bigint[])
+                    $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bigint[], $12::text[],
+                    $13::text[])
             AS i (policy_id, tenant_id, plan, plan_version, plan_sha256, state, terms, paid_at,
-                  confirmed_at, order_ref, sequence)
+                  confirmed_at, order_ref, sequence, carrier, tracking_number)
         ON CONFLICT (policy_id) DO UPDATE SET
-            state = excluded.state, terms = excluded.terms, paid_at = excluded.paid_at,
-            confirmed_at = excluded.confirmed_at, sequence = excluded.sequence
+            plan = excluded.plan, plan_version = excluded.plan_version,
+            plan_sha256 = excluded.plan_sha256, state = excluded.state, terms = excluded.terms,
+            paid_at = excluded.paid_at, confirmed_at = excluded.confirmed_at,
+            order_ref = excluded.order_ref, sequence = excluded.sequence
         WHERE c.sequence < excluded.sequence AND c.tenant_id = excluded.tenant_id
         """,
         [c.policy_id for c in covers],
@@ -110,13 +143,17 @@ async def upsert_covers(tx: Tx, covers: Sequence[Cover]) -> None:
         [c.confirmed_at for c in covers],
         [c.terms.order_ref for c in covers],
         [c.sequence for c in covers],
+        [c.carrier for c in covers],
+        [c.tracking_number for c in covers],
     )
 
 
 async def save_cover(tx: Tx, cover: Cover) -> None:
     await tx.execute(
         """
-        UPDATE covers SET state = $3, tracking = $4, sequence = $5
+        UPDATE covers SET state = $3, tracking = $4, sequence = $5, carrier = $6, tracking_number = $7,
+            plan = $8, plan_version = $9, plan_sha256 = $10, terms = $11, paid_at = $12,
+            confirmed_at = $13, order_ref = $14
         WHERE policy_id = $1 AND tenant_id = $2 AND sequence < $5
         """,
         cover.policy_id,
@@ -124,7 +161,46 @@ async def save_cover(tx: Tx, cover: Cover) -> None:
         cover.state,
         _json(cover.tracking),
         cover.sequence,
+        cover.carrier,
+        cover.tracking_number,
+        cover.plan,
+        cover.plan_version,
+        cover.plan_sha256,
+        _json(cover.terms),
+        cover.paid_at,
+        cover.confirmed_at,
+        cover.terms.order_ref,
     )
+
+
+async def find_cover(tx: Tx, policy_id: str, *, tenant_id: str) -> Cover | None:
+    row = await tx.fetchrow(
+        f"SELECT {_COVER} FROM covers WHERE policy_id = $1 AND tenant_id = $2",
+        policy_id,
+        tenant_id,
+    )
+    return None if row is None else _cover(row)
+
+
+async def list_policy_ids(
+    tx: Tx, *, tenant_id: str, carrier: str, tracking_number: str, order_ref: str
+) -> list[str]:
+    """Known policies of a parcel's number (of that carrier, where one is named) or of an order."""
+    rows = await tx.fetch(
+        """
+        SELECT policy_id FROM covers
+        WHERE tenant_id = $1 AND (
+            ($3 <> '' AND tracking_number = $3 AND carrier IN ($2, CASE $2 WHEN '' THEN carrier END))
+            OR ($4 <> '' AND order_ref = $4)
+        )
+        ORDER BY policy_id LIMIT 100
+        """,
+        tenant_id,
+        carrier,
+        tracking_number,
+        order_ref,
+    )
+    return [row["policy_id"] for row in rows]
 
 
 async def get_cover(tx: Tx, policy_id: str, *, tenant_id: str) -> Cover:
@@ -205,7 +281,9 @@ async def save_claim(tx: Tx, filed: FiledClaim) -> None:
 
 async def get_claim(tx: Tx, claim_id: str, *, tenant_id: str) -> FiledClaim:
     row = await tx.fetchrow(
-        "SELECT * FROM claims WHERE claim_id = $1 AND tenant_id = $2", claim_id, tenant_id
+        f"SELECT {_CLAIM} FROM claims c WHERE c.claim_id = $1 AND c.tenant_id = $2",
+        claim_id,
+        tenant_id,
     )
     if row is None:
         raise UnknownClaim(f"No claim {claim_id} in your account.")
@@ -215,8 +293,9 @@ async def get_claim(tx: Tx, claim_id: str, *, tenant_id: str) -> FiledClaim:
 async def list_claims_of_policy(tx: Tx, policy_id: str, *, tenant_id: str) -> list[FiledClaim]:
     """All claims ever made on the policy, oldest first."""
     rows = await tx.fetch(
-        """
-        SELECT * FROM claims WHERE policy_id = $1 AND tenant_id = $2 ORDER BY filed_at, claim_id
+        f"""
+        SELECT {_CLAIM} FROM claims c
+        WHERE c.policy_id = $1 AND c.tenant_id = $2 ORDER BY c.filed_at, c.claim_id
         """,
         policy_id,
         tenant_id,
@@ -276,7 +355,6 @@ async def order_position(tx: Tx, cover: Cover) -> OrderPosition | None:
 async def insert_decision(
     tx: Tx,
     filed: FiledClaim,
-    cover: Cover,
     decision: Decision,
     facts: dict[str, Any],
     *,
@@ -284,6 +362,7 @@ async def insert_decision(
     number: int,
     is_settled: bool,
     decided_by: str,
+    policy_sequence: int,
     now: datetime,
 ) -> None:
     await tx.execute(
@@ -304,7 +383,7 @@ async def insert_decision(
         _json(Parts.of(decision)),
         _json(decision),
         _json(facts),
-        cover.sequence,
+        policy_sequence,
         decision.plan,
         decision.version,
         decision.sha256,
@@ -328,8 +407,8 @@ async def insert_payout(tx: Tx, payout: Payout, *, tenant_id: str, now: datetime
     await tx.execute(
         """
         INSERT INTO payouts (payout_id, tenant_id, claim_id, decision_id, amount_minor, currency,
-                             instrument, state, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                             instrument, state, created_at, kind)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         payout.payout_id,
         tenant_id,
@@ -340,6 +419,7 @@ async def insert_payout(tx: Tx, payout: Payout, *, tenant_id: str, now: datetime
         payout.instrument,
         payout.state,
         now,
+        payout.kind,
     )
 
 
@@ -384,6 +464,95 @@ async def list_payouts(tx: Tx, claim_id: str, *, tenant_id: str) -> list[Payout]
     return [_payout(row) for row in rows]
 
 
+async def insert_evidence(tx: Tx, evidence: Evidence, *, tenant_id: str) -> None:
+    await tx.execute(
+        """
+        INSERT INTO evidence (evidence_id, tenant_id, policy_id, kind, name, sha256, size_bytes,
+                              media_type, submitted_by, uploaded_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        """,
+        evidence.evidence_id,
+        tenant_id,
+        evidence.policy_id,
+        evidence.kind,
+        evidence.name,
+        evidence.sha256,
+        evidence.size_bytes,
+        evidence.media_type,
+        evidence.submitted_by,
+        evidence.uploaded_at,
+    )
+
+
+async def take_evidence(
+    tx: Tx, evidence_ids: Sequence[str], filed: FiledClaim
+) -> list[Evidence]:
+    """Give the claim the files of its policy that no claim has yet; those it now newly has."""
+    rows = await tx.fetch(
+        """
+        UPDATE evidence SET claim_id = $1
+        WHERE tenant_id = $2 AND evidence_id = ANY($3) AND policy_id = $4 AND claim_id IS NULL
+        RETURNING *
+        """,
+        filed.claim_id,
+        filed.tenant_id,
+        list(evidence_ids),
+        filed.policy_id,
+    )
+    return [_evidence(row) for row in rows]
+
+
+async def list_evidence(tx: Tx, claim_id: str, *, tenant_id: str) -> list[Evidence]:
+    rows = await tx.fetch(
+        """
+        SELECT * FROM evidence WHERE claim_id = $1 AND tenant_id = $2
+        ORDER BY uploaded_at, evidence_id
+        """,
+        claim_id,
+        tenant_id,
+    )
+    return [_evidence(row) for row in rows]
+
+
+async def remove_untaken_evidence(tx: Tx, evidence_id: str, *, tenant_id: str) -> None:
+    await tx.execute(
+        "DELETE FROM evidence WHERE evidence_id = $1 AND tenant_id = $2 AND claim_id IS NULL",
+        evidence_id,
+        tenant_id,
+    )
+
+
+async def insert_recovery(tx: Tx, recovery: Recovery, *, tenant_id: str) -> None:
+    await tx.execute(
+        """
+        INSERT INTO recoveries (recovery_id, tenant_id, claim_id, source, reference, amount_minor,
+                                currency, is_fraud, recorded_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        recovery.recovery_id,
+        tenant_id,
+        recovery.claim_id,
+        recovery.source,
+        recovery.reference,
+        recovery.amount.amount_minor,
+        recovery.amount.currency,
+        recovery.is_fraud,
+        recovery.recorded_at,
+    )
+
+
+async def list_recoveries(tx: Tx, claim_id: str, *, tenant_id: str) -> list[Recovery]:
+    rows = await tx.fetch(
+        """
+        SELECT recovery_id, claim_id, source, reference, amount_minor, currency, is_fraud, recorded_at
+        FROM recoveries WHERE claim_id = $1 AND tenant_id = $2 ORDER BY recorded_at, recovery_id
+        """,
+        claim_id,
+        tenant_id,
+    )
+    return [_recovery(row) for row in rows]
+
+
 def _known(cover: Cover | None, policy_id: str) -> Cover:
     if cover is None:
         raise UnknownPolicy(f"No policy {policy_id} in your account.")
@@ -402,6 +571,8 @@ def _cover(row: Row) -> Cover:
         tracking=_tracking.decode(row["tracking"]),
         paid_at=row["paid_at"],
         confirmed_at=row["confirmed_at"],
+        carrier=row["carrier"],
+        tracking_number=row["tracking_number"],
         sequence=row["sequence"],
     )
 
@@ -414,6 +585,7 @@ def _claim(row: Row) -> FiledClaim:
             findings=_findings.decode(row["findings"]),
             notified_at=row["notified_at"],
             filed_at=row["filed_at"],
+            evidence=tuple(row["evidence"]),
             info_requested_at=row["info_requested_at"],
         ),
         tenant_id=row["tenant_id"],
@@ -465,9 +637,37 @@ def _payout(row: Row) -> Payout:
         amount=Money(row["amount_minor"], row["currency"]),
         instrument=row["instrument"],
         state=row["state"],
+        kind=row["kind"],
         reference=row["reference"],
         sent_at=row["sent_at"],
         settled_at=row["settled_at"],
+    )
+
+
+def _evidence(row: Row) -> Evidence:
+    return Evidence(
+        evidence_id=row["evidence_id"],
+        policy_id=row["policy_id"],
+        kind=row["kind"],
+        name=row["name"],
+        sha256=row["sha256"],
+        size_bytes=row["size_bytes"],
+        media_type=row["media_type"],
+        submitted_by=row["submitted_by"],
+        uploaded_at=row["uploaded_at"],
+        claim_id=row["claim_id"],
+    )
+
+
+def _recovery(row: Row) -> Recovery:
+    return Recovery(
+        recovery_id=row["recovery_id"],
+        claim_id=row["claim_id"],
+        source=row["source"],
+        reference=row["reference"],
+        amount=Money(row["amount_minor"], row["currency"]),
+        is_fraud=row["is_fraud"],
+        recorded_at=row["recorded_at"],
     )
 
 

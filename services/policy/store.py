@@ -158,7 +158,7 @@ async def get_snapshot(tx: Tx, policy_id: str, *, tenant_id: str) -> tuple[Polic
 async def list_policy_ids(
     tx: Tx, *, tenant_id: str, carrier: str, tracking_number: str, order_ref: str
 ) -> list[str]:
-    """Policies of a parcel's number (of that carrier, where one is named) or of an order, newest first."""
+    """Policies of a number (of that carrier, where one is named) or of an order, newest first."""
     rows = await tx.fetch(
         """
         SELECT policy_id FROM policies

@@ -92,6 +92,8 @@ class Cover:
     tracking: Tracking = Tracking()
     paid_at: datetime | None = None
     confirmed_at: datetime | None = None
+    carrier: str = ""
+    tracking_number: str = ""
     sequence: int = 0
 
     @property
@@ -114,8 +116,8 @@ class Findings:
     packing: str | None = None
     exception_noted: bool | None = None
     is_freight_paid: bool | None = None
-    is_misdeclared: bool = False
-    is_investigated: bool = False
+    is_misdeclared: bool | None = None
+    is_investigated: bool | None = None
     loss_confirmed_at: datetime | None = None
 
 

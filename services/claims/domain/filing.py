@@ -1,12 +1,12 @@
 """What a decision makes of a claim: its state, when it is looked at again, what it pays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from libs.common.errors import Conflict, Invalid
 from libs.common.money import Money, zero
 from libs.common.plans.codes import Outcome
-from services.claims.domain.cases import Terms
+from services.claims.domain.cases import Findings, Statement, Terms
 from services.claims.domain.decision import Decision
 
 # While a claim is in one of these, news about its parcel or papers decides it anew.
@@ -16,6 +16,11 @@ OPEN_STATES = frozenset({"SUBMITTED", "DEFERRED", "INFO_REQUIRED", "ON_HOLD", "R
 class UnknownItem(Invalid):
     code = "unknown-item"
     title = "The parcel has no such item"
+
+
+class ClaimNotOpen(Conflict):
+    code = "claim-not-open"
+    title = "The claim is decided"
 
 
 class PayoutNotSent(Conflict):
@@ -71,6 +76,14 @@ def look_again_at(decision: Decision) -> datetime | None:
     return decision.lapses_at if decision.outcome is Outcome.INFO_REQUIRED else None
 
 
+def must_be_open(claim_id: str, state: str) -> None:
+    """ClaimNotOpen for a claim that is decided, paid or withdrawn."""
+    if state not in OPEN_STATES:
+        raise ClaimNotOpen(
+            f"Claim {claim_id} is {state}; nothing can be added, and nothing decided again."
+        )
+
+
 def must_know(item_ids: tuple[str, ...], terms: Terms) -> None:
     """UnknownItem for an item the policy does not have."""
     known = {item.item_id for item in terms.items}
@@ -79,6 +92,28 @@ def must_know(item_ids: tuple[str, ...], terms: Terms) -> None:
             raise UnknownItem(
                 f"No item {item_id!r}; the parcel has: {', '.join(sorted(known)) or 'none'}."
             )
+
+
+class ClaimInOtherCurrency(Invalid):
+    code = "wrong-currency"
+    title = "An amount is in another currency than the policy"
+
+
+def must_be_in(currency: str, statement: Statement) -> None:
+    """ClaimInOtherCurrency for an amount that is not in the policy's currency."""
+    for amount in (statement.claimed_value, statement.carrier_paid, statement.refund_to_buyer):
+        if amount is not None and amount.currency != currency:
+            raise ClaimInOtherCurrency(f"The policy is in {currency}, not {amount.currency}.")
+
+
+def merged(known: Findings, found: Findings) -> Findings:
+    """What is established now: a new finding replaces the old one, an unset one leaves it."""
+    changes = {
+        field.name: getattr(found, field.name)
+        for field in fields(Findings)
+        if getattr(found, field.name) not in (None, (), {})
+    }
+    return replace(known, **changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +125,7 @@ class Payout:
     amount: Money
     instrument: str
     state: str
+    kind: str = "PAYOUT"
     reference: str | None = None
     sent_at: datetime | None = None
     settled_at: datetime | None = None
@@ -97,7 +133,7 @@ class Payout:
 
 def settle(payout: Payout, state: str, reference: str) -> bool:
     """Whether the answer is news: the same answer again is none, another one is refused."""
-    if payout.state == "CREATED":
+    if payout.state in ("CREATED", "VOID"):
         raise PayoutNotSent(f"Payout {payout.payout_id} was not instructed yet.")
     if payout.state == "SENT":
         return True

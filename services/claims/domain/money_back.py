@@ -1,0 +1,77 @@
+"""Money that comes from elsewhere: the carrier's compensation, the insurer's settlement of an advance.
+
+Carrier and insurer together never pay more than the loss (G-10).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs.common.errors import Conflict, Invalid
+from libs.common.money import Money, money, zero
+from libs.common.plans.facts import facts_of
+from libs.common.plans.values import Plan
+from services.claims.domain.settlement import Settlement, settle_advance
+
+
+class RecoveryAboveLoss(Invalid):
+    code = "recovery-above-loss"
+    title = "The recovery is more than the loss"
+
+
+class NothingAdvanced(Conflict):
+    code = "nothing-advanced"
+    title = "No advance was paid on this claim"
+
+
+class AlreadyAdvanced(Conflict):
+    code = "already-advanced"
+    title = "The claim has its advance already"
+
+
+class NoAdvance(Conflict):
+    code = "no-advance"
+    title = "There is nothing to advance on this claim"
+
+
+class InsurerAnsweredOtherwise(Conflict):
+    code = "insurer-answered-otherwise"
+    title = "The insurer has answered already, and otherwise"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    recovery_id: str
+    claim_id: str
+    source: str
+    reference: str
+    amount: Money
+    is_fraud: bool
+    recorded_at: datetime
+
+
+def loss_of(plan: Plan, known: dict[str, object]) -> Money:
+    """What was lost: the claimed goods, or for a delay or return the freight."""
+    case = facts_of(plan, known)
+    name = "shipping_fee" if case.code("peril") in ("DELAY", "RETURN") else "claimed_value"
+    return money(case.number(name), plan.currency)
+
+
+def must_fit(loss: Money, recovered: Money, amount: Money) -> None:
+    """RecoveryAboveLoss when carriers together would pay more than was lost."""
+    if recovered + amount > loss:
+        raise RecoveryAboveLoss(
+            f"The loss is {loss}; with the {recovered} recovered before, {amount} is too much."
+        )
+
+
+def overpaid(loss: Money, paid: Money, recovered: Money) -> Money:
+    """What lifts the total above the loss once the carrier paid as well (BM-24)."""
+    return max(zero(loss.currency), paid + recovered - loss)
+
+
+def split(plan: Plan, advanced: Money, received: Money, *, is_fraud: bool) -> Settlement:
+    """Where the insurer's money goes (TK-21)."""
+    return settle_advance(
+        plan,
+        {"advanced": advanced.decimal, "insurer_paid": received.decimal, "fraud": is_fraud},
+    )
