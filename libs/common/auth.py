@@ -34,6 +34,7 @@ from libs.common.settings import Settings
 
 QUOTES_WRITE: Final = "quotes:write"
 QUOTES_READ: Final = "quotes:read"
+QUOTES_VERIFY: Final = "quotes:verify"
 POLICIES_WRITE: Final = "policies:write"
 POLICIES_READ: Final = "policies:read"
 PAYMENTS_WRITE: Final = "payments:write"
@@ -50,6 +51,7 @@ INTERNAL_READ: Final = "internal:read"
 SCOPES: Final[Mapping[str, str]] = {
     QUOTES_WRITE: "ask for offers and record the customer's choice",
     QUOTES_READ: "see quotes and the catalogue",
+    QUOTES_VERIFY: "check proofs of purchase, as staff",
     POLICIES_WRITE: "bind, dispatch and cancel policies",
     POLICIES_READ: "see policies, their tracking and what may be claimed",
     PAYMENTS_WRITE: "record premiums, deposits and top-ups",

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from libs.common import progress_api, service, web
+from libs.common.files import MAX_FILE_BYTES, Files
 from libs.common.service import Service
-from services.quote.api import plans, quotes, schema
+from services.quote.api import plans, quotes, schema, verification
 from services.quote.consumers import HANDLERS
 from services.quote.settings import QuoteSettings
 from services.quote.store.writer import writing
@@ -29,12 +30,20 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=lifespan,
-        routers=[plans.router, quotes.router, progress_api.router],
+        routers=[
+            plans.router,
+            quotes.router,
+            verification.router,
+            verification.raw,
+            progress_api.router,
+        ],
+        larger_bodies={"/v1/quotes/{quote_id}/documents": MAX_FILE_BYTES},
         routes=[quotes.ASK_QUOTE],
         tags={
             "plans": "What you sell.",
             "quotes": "What it costs to insure a parcel.",
         },
     )
+    app.state.files = Files(settings.evidence)
     schema.add_quotes(app)
     return app

@@ -1,6 +1,7 @@
 """What the quote service says. The key is the quote's id."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 import msgspec
@@ -33,4 +34,63 @@ class QuoteIssued(QuoteEvent, frozen=True, kw_only=True):
     valid_until: datetime
 
 
-EVENTS = (QuoteIssued,)
+class PlanPin(msgspec.Struct, frozen=True, kw_only=True):
+    plan: str
+    version: int
+    sha256: str
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    item_id: str
+    item_class: str
+    quantity: int
+    value: Money
+    weight_kg: Decimal
+    source: str
+    marks: tuple[str, ...]
+    verdict: str
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    kind: str
+    sha256: str
+    evidence_id: str
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a policy that binds the offer is about, as its answer has it."""
+
+    insured_value: Money
+    goods_value: Money
+    eligible_goods_value: Money
+    shipping_fee: Money
+    premium: Money
+    rate: Decimal
+    goods_limit: Money | None
+    items: tuple[Item, ...]
+    documents: tuple[Document, ...]
+    order_ref: str
+    submitted_at: datetime | None
+    line: str
+    line_tags: tuple[str, ...]
+    mode: str
+    destination: str
+    scope: str
+    packing: str
+    options: tuple[str, ...]
+    customer_id: str
+    customer_kind: str
+    is_registered: bool
+    is_vip: bool
+    is_freight_paid: bool
+
+
+class QuoteVerified(QuoteEvent, frozen=True, kw_only=True):
+    """The proof of purchase is sufficient: the final amount, told to the customer at `confirmed_at`."""
+
+    plan: PlanPin
+    terms: Terms
+    confirmed_at: datetime
+
+
+EVENTS = (QuoteIssued, QuoteVerified)

@@ -104,6 +104,8 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
     "state": "PRICED",
     "created_at": "2026-03-02T10:00:00Z",
     "valid_until": "2026-03-09T10:00:00Z",
+    "missing": [],
+    "confirmed_at": None,
     "offers": [
         {
             "plan": "cssecure",

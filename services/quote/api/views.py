@@ -218,6 +218,15 @@ class QuoteView(Answer, frozen=True, kw_only=True):
     created_at: datetime
     valid_until: Annotated[datetime, Meta(description="The last instant it can be bound.")]
     offers: tuple[OfferView, ...]
+    missing: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="What the proof of purchase does not show, where it was insufficient."
+        ),
+    ] = ()
+    confirmed_at: Annotated[
+        datetime | None, Meta(description="When the amount was confirmed to the customer.")
+    ] = None
 
     @classmethod
     def of(cls, quote: IssuedQuote) -> "QuoteView":
@@ -238,6 +247,8 @@ class _Stored(Answer, frozen=True, kw_only=True):
     created_at: datetime
     valid_until: datetime
     offers: msgspec.Raw
+    missing: tuple[str, ...] = ()
+    confirmed_at: datetime | None = None
 
 
 _stored = msgspec.json.Decoder(_Stored)
@@ -245,7 +256,12 @@ _stored = msgspec.json.Decoder(_Stored)
 
 def answer_at(quote: Quote, now: datetime) -> bytes:
     """The quote's answer with the state it has at `now`."""
-    answer = msgspec.structs.replace(_stored.decode(quote.answer), state=quote.state_at(now))
+    answer = msgspec.structs.replace(
+        _stored.decode(quote.verified or quote.answer),
+        state=quote.state_at(now),
+        missing=quote.missing,
+        confirmed_at=quote.confirmed_at,
+    )
     return msgspec.json.encode(answer)
 
 

@@ -16,7 +16,7 @@ NEWEST: Position = (datetime(9999, 1, 1, tzinfo=UTC), "")
 
 _COLUMNS = """
     quote_id, tenant_id, state, created_at, valid_until, order_ref, request, answer,
-    idempotency_key, body_sha256, policy_id
+    idempotency_key, body_sha256, policy_id, verified, missing, confirmed_at
 """
 
 
@@ -46,10 +46,28 @@ class Quote:
     answer: bytes
     key: UsedKey | None = None
     policy_id: str | None = None
+    # Since its verification: what is answered now, and when the amount was confirmed.
+    verified: bytes | None = None
+    missing: tuple[str, ...] = ()
+    confirmed_at: datetime | None = None
 
     def state_at(self, now: datetime) -> str:
         """EXPIRED after `valid_until`, as long as it is neither bound nor decided otherwise."""
         return "EXPIRED" if self.state in OPEN_STATES and now > self.valid_until else self.state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A purchase paper: kept under its hash, named in the terms of the policy."""
+
+    evidence_id: str
+    quote_id: str
+    kind: str
+    name: str
+    sha256: str
+    size_bytes: int
+    media_type: str
+    uploaded_at: datetime
 
 
 async def insert_quotes(tx: Tx, quotes: Sequence[Quote]) -> set[str]:
@@ -94,6 +112,66 @@ async def get_quote(tx: Tx, quote_id: str, *, tenant_id: str) -> Quote:
     if row is None:
         raise UnknownQuote(f"No quote {quote_id} in your account.")
     return _quote(row)
+
+
+async def lock_quote(tx: Tx, quote_id: str, *, tenant_id: str) -> Quote:
+    row = await tx.fetchrow(
+        f"SELECT {_COLUMNS} FROM quotes WHERE quote_id = $1 AND tenant_id = $2 FOR UPDATE",
+        quote_id,
+        tenant_id,
+    )
+    if row is None:
+        raise UnknownQuote(f"No quote {quote_id} in your account.")
+    return _quote(row)
+
+
+async def save_verification(tx: Tx, quote: Quote, *, verified_by: str | None = None) -> None:
+    """The quote's state, what is missing, and what was confirmed."""
+    await tx.execute(
+        """
+        UPDATE quotes SET state = $3, missing = $4, verified = $5, confirmed_at = $6,
+            verified_by = coalesce($7, verified_by)
+        WHERE quote_id = $1 AND tenant_id = $2
+        """,
+        quote.quote_id,
+        quote.tenant_id,
+        quote.state,
+        list(quote.missing),
+        None if quote.verified is None else quote.verified.decode(),
+        quote.confirmed_at,
+        verified_by,
+    )
+
+
+async def insert_document(tx: Tx, document: Document, *, tenant_id: str) -> None:
+    await tx.execute(
+        """
+        INSERT INTO documents (evidence_id, tenant_id, quote_id, kind, name, sha256, size_bytes,
+                               media_type, uploaded_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        document.evidence_id,
+        tenant_id,
+        document.quote_id,
+        document.kind,
+        document.name,
+        document.sha256,
+        document.size_bytes,
+        document.media_type,
+        document.uploaded_at,
+    )
+
+
+async def list_documents(tx: Tx, quote_id: str, *, tenant_id: str) -> list[Document]:
+    rows = await tx.fetch(
+        """
+        SELECT evidence_id, quote_id, kind, name, sha256, size_bytes, media_type, uploaded_at
+        FROM documents WHERE quote_id = $1 AND tenant_id = $2 ORDER BY uploaded_at, evidence_id
+        """,
+        quote_id,
+        tenant_id,
+    )
+    return [Document(**dict(row)) for row in rows]
 
 
 async def list_quotes(
@@ -170,4 +248,7 @@ def _quote(row: Row) -> Quote:
         answer=row["answer"].encode(),
         key=None if key is None else UsedKey(key=key, body_sha256=bytes(row["body_sha256"])),
         policy_id=row["policy_id"],
+        verified=None if row["verified"] is None else row["verified"].encode(),
+        missing=tuple(row["missing"]),
+        confirmed_at=row["confirmed_at"],
     )

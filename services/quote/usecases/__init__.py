@@ -1,0 +1,41 @@
+"""What the quote service does: decide offers, and take a quote through its verification."""
+
+from services.quote.usecases.quotes import (
+    AskedItem,
+    AskQuote,
+    IssuedQuote,
+    Offer,
+    bind_quotes,
+    current_plan,
+    issue_quote,
+    plans_asked,
+    quote_issued,
+    takes_insured_value,
+    unknown_plan,
+)
+from services.quote.usecases.verification import (
+    KeepDocument,
+    VerifyQuote,
+    keep_document,
+    say_again,
+    verify_quote,
+)
+
+__all__ = [
+    "AskQuote",
+    "AskedItem",
+    "IssuedQuote",
+    "KeepDocument",
+    "Offer",
+    "VerifyQuote",
+    "bind_quotes",
+    "current_plan",
+    "issue_quote",
+    "keep_document",
+    "plans_asked",
+    "quote_issued",
+    "say_again",
+    "takes_insured_value",
+    "unknown_plan",
+    "verify_quote",
+]
