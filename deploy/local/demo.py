@@ -42,19 +42,19 @@ async def run(folder: Path = FOLDER, *, fresh: bool = False) -> int:
 
 
 async def _tell(stack: Stack, steps: Steps, began: float) -> int:
-    suffix = uuid4().hex[:10]
-    shops = [
-        Shop(stack, tenant, suffix, steps) for tenant in sorted({s.tenant for s in STORIES})
-    ]
+    run = uuid4().hex[:8]
     endings: list[Ending] = []
-    for story in STORIES:
-        shop = next(shop for shop in shops if shop.sells_as == story.tenant)
+    tenants: set[str] = set()
+    for number, story in enumerate(STORIES, start=1):
         steps.say(f"\n{story.title}")
-        endings.append(await story.tell(shop))
-    events = await count_events(stack.bootstrap, {shop.tenant_id for shop in shops})
+        shop = Shop(stack, story.tenant, f"{run}-{number}", steps)
+        try:
+            endings.append(await story.tell(shop))
+        finally:
+            tenants.add(shop.tenant_id)
+            await shop.close()
+    events = await count_events(stack.bootstrap, tenants)
     balanced = await sums_to_zero(stack.postgres.admin_url, steps)
-    for shop in shops:
-        await shop.close()
     _show(steps, endings)
     right = balanced and all(ending.is_as_expected for ending in endings)
     summary = {

@@ -51,6 +51,16 @@ class Shop:
         )
         return _answer(response)
 
+    async def upload(self, service: str, path: str, kind: str) -> Json:
+        """A file: its bytes are the body."""
+        response = await self._http.post(
+            f"{self.stack.urls[service]}{path.partition('?')[0]}",
+            params={"kind": kind, "name": f"{kind}.pdf"} | _about(path),
+            content=_paper(kind),
+            headers={"idempotency-key": uuid4().hex, "content-type": "application/pdf"},
+        )
+        return _answer(response)
+
     async def get(self, service: str, path: str) -> Json:
         return _answer(await self._http.get(f"{self.stack.urls[service]}{path}"))
 
@@ -121,6 +131,22 @@ class Shop:
         body = {"policy_id": policy["policy_id"], "peril": peril, **more}
         return await self.post("claims", "/v1/claims", body)
 
+    async def evidence(self, policy: Json, *kinds: str) -> list[str]:
+        """Upload papers for a policy; their ids, for a claim to name."""
+        ids = []
+        for kind in kinds:
+            path = f"/v1/evidence?policy_id={policy['policy_id']}"
+            ids.append((await self.upload("claims", path, kind))["evidence_id"])
+        return ids
+
+    async def decide(self, claim: Json, **body: object) -> Json:
+        """An adjudicator's word."""
+        return await self.post("claims", f"/v1/claims/{claim['claim_id']}/decision", body)
+
+    async def recover(self, claim: Json, source: str, amount: Json) -> Json:
+        body = {"source": source, "reference": f"{source}-{uuid4().hex[:8]}", "amount": amount}
+        return await self.post("claims", f"/v1/claims/{claim['claim_id']}/recoveries", body)
+
     async def settle_payout(self, claim_id: str) -> Json:
         """The payment system hears of the payout and confirms it; the claim as it then stands."""
         await self.settle()
@@ -133,6 +159,23 @@ class Shop:
                 )
         await self.settle()
         return await self.get("claims", f"/v1/claims/{claim_id}")
+
+
+def _about(path: str) -> dict[str, str]:
+    """httpx replaces a URL's own query by `params`: keep what it says."""
+    return dict(pair.split("=", 1) for pair in path.partition("?")[2].split("&") if pair)
+
+
+def _paper(kind: str) -> bytes:
+    """A small, real PDF that says what it is, and differs from every other."""
+    text = f"{kind} {uuid4().hex}"
+    return (
+        "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+        "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 100]/Contents 4 0 R>>endobj\n"
+        f"4 0 obj<</Length {len(text) + 33}>>stream\nBT /F1 12 Tf 20 50 Td ({text}) Tj ET\n"
+        "endstream endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+    ).encode()
 
 
 def yuan(amount: str) -> Json:
