@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Literal, cast, get_args
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 
 from deploy.local import jars
 from deploy.local.jars import Runtime, Say
@@ -254,7 +255,12 @@ async def at(
     bootstrap: str, *, topics: Sequence[str] = TOPICS, partitions: int = PARTITIONS
 ) -> Broker:
     """Use a Kafka that runs already; topics that are missing are made with one replica."""
-    await ensure_topics(bootstrap, topics, partitions=partitions)
+    try:
+        await ensure_topics(bootstrap, topics, partitions=partitions)
+    except KafkaError as why:
+        raise StartRefused(
+            f"The Kafka of KAFKA_BOOTSTRAP_SERVERS, at {bootstrap}, cannot be used: {why}"
+        ) from why
     return Broker(bootstrap, name=f"Kafka at {bootstrap}", durable=True, idempotent=True)
 
 

@@ -137,8 +137,14 @@ async def start(
 
 async def at(admin_url: str) -> Postgres:
     """Use a server that runs already. The URL's role must be allowed to make roles and schemas."""
-    await _ensure_database(admin_url)
-    return Postgres(admin_url, name=f"PostgreSQL at {urlsplit(admin_url).hostname}")
+    host = urlsplit(admin_url).hostname
+    try:
+        await _ensure_database(admin_url)
+    except (OSError, asyncpg.PostgresError) as why:
+        raise StartRefused(
+            f"The PostgreSQL of DATABASE_URL, at {host}, cannot be used: {why}"
+        ) from why
+    return Postgres(admin_url, name=f"PostgreSQL at {host}")
 
 
 def _data(folder: Path) -> Path:

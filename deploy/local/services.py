@@ -65,6 +65,7 @@ class Surroundings:
     broker: Broker
     mailbox: Mailbox
     keys: Path
+    evidence: Path
 
 
 def environment(
@@ -85,4 +86,5 @@ def environment(
         "PARCELCOVER_SERVICE_KEY": str(keys.key_file(around.keys, service)),
         "PARCELCOVER_SMTP_HOST": around.mailbox.host,
         "PARCELCOVER_SMTP_PORT": str(around.mailbox.port),
+        "PARCELCOVER_EVIDENCE": str(around.evidence),
     }

@@ -22,10 +22,10 @@ from deploy.local.processes import ChildEnded, Server, StartRefused
 from deploy.local.services import USUAL_PORTS, Service, Surroundings, environment
 from deploy.local.smtp import Mailbox
 from deploy.local.steps import Steps
-from libs.common.migrate import SERVICES, migrate
+from libs.common.migrate import SERVICES, EditedMigration, migrate
 
 FOLDER = Path(".parcelcover")
-_ROOMS = ("postgres", "kafka", "mails", "keys", "logs")
+_ROOMS = ("postgres", "kafka", "mails", "keys", "logs", "evidence")
 _POLL_SECONDS = 0.2
 
 
@@ -165,6 +165,7 @@ async def _start(
         broker=broker.result(),
         mailbox=mailbox,
         keys=home / "keys",
+        evidence=home / "evidence",
     )
     services = {
         name: Service(
@@ -197,7 +198,12 @@ async def _database(
         exits.push_async_callback(server.stop)
         step.name = server.name
     with steps.step("Migrations") as step:
-        ran = await migrate(server.admin_url, SERVICES)
+        try:
+            ran = await migrate(server.admin_url, SERVICES)
+        except EditedMigration as edited:
+            raise StartRefused(
+                f"{edited}. With --fresh the kept data is forgotten."
+            ) from edited
         step.name = f"Migrations ({len(ran)} new)"
     return server
 

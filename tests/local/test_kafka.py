@@ -100,6 +100,24 @@ async def test_takes_nothing_else_where_kafka_is_demanded(
         await kafka.start(tmp_path / "kafka", choice="kafka")
 
 
+async def test_uses_a_broker_that_is_there_and_leaves_it_alone(tmp_path: Path) -> None:
+    broker = await kafka.start(tmp_path, choice="tansu", topics=[])
+
+    theirs = await kafka.at(broker.bootstrap)
+    await theirs.stop()
+    partitions = await _partitions(broker)
+    await broker.stop()
+
+    assert partitions == dict.fromkeys(kafka.TOPICS, kafka.PARTITIONS)
+    with pytest.raises(StartRefused):
+        await theirs.kill()
+
+
+async def test_says_which_broker_cannot_be_reached() -> None:
+    with pytest.raises(StartRefused, match=r"127\.0\.0\.1:1\b"):
+        await kafka.at("127.0.0.1:1")
+
+
 async def test_refuses_a_choice_it_does_not_know(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
