@@ -13,6 +13,10 @@ app = typer.Typer(
 )
 plans = typer.Typer(no_args_is_help=True, help="Plan files and their worked examples.")
 app.add_typer(plans, name="plans")
+deadletters = typer.Typer(
+    no_args_is_help=True, help="Events a service could not handle; its own environment is read."
+)
+app.add_typer(deadletters, name="deadletters")
 
 FOLDER = Path(".parcelcover")
 
@@ -28,9 +32,7 @@ def serve(
 
     import uvicorn
 
-    if service not in SERVICES:
-        raise typer.BadParameter(f"{service!r} is none of {', '.join(SERVICES)}.")
-    module = importlib.import_module(f"services.{service}.app")
+    module = importlib.import_module(f"services.{_known(service)}.app")
     uvicorn.run(
         module.create_app(),
         host=host,
@@ -109,6 +111,45 @@ def check_plans(
     from deploy.plans_check import run
 
     raise typer.Exit(run(files, plan, as_json))
+
+
+ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]
+
+
+@deadletters.command("list")
+def list_dead_letters(service: ServiceName) -> None:
+    """What is parked, oldest first, with its cause; exit 1 when anything is."""
+    from deploy.deadletters import show_all
+
+    raise typer.Exit(asyncio.run(show_all(_known(service))))
+
+
+@deadletters.command("show")
+def show_dead_letter(service: ServiceName, letter_id: int) -> None:
+    """One letter whole: cause, place and bytes."""
+    from deploy.deadletters import show_one
+
+    raise typer.Exit(asyncio.run(show_one(_known(service), letter_id)))
+
+
+@deadletters.command("replay")
+def replay_dead_letters(
+    service: ServiceName,
+    key: Annotated[str | None, typer.Option(help="Only this key.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every key.")] = False,
+) -> None:
+    """Redo a key's letters, or all, in order; exit 1 when some still fail."""
+    from deploy.deadletters import replay
+
+    if (key is None) != everything:
+        raise typer.BadParameter("Say --key KEY, or --all.")
+    raise typer.Exit(asyncio.run(replay(_known(service), key)))
+
+
+def _known(service: str) -> str:
+    if service not in SERVICES:
+        raise typer.BadParameter(f"{service!r} is none of {', '.join(SERVICES)}.")
+    return service
 
 
 def main() -> None:

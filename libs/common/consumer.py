@@ -29,6 +29,7 @@ from libs.common.events import TYPE_PREFIX, Envelope, Reading, decode, wire_type
 R = TypeVar("R", bound=Reading)
 
 RETRY_SECONDS = 1.0
+RELEASE_SECONDS = 5.0
 ATTEMPTS = 3
 
 _log = structlog.get_logger()
@@ -90,6 +91,7 @@ class Consumer:
         # For whoever must know that nothing moves any more.
         self.handled = 0
         self._is_busy = False
+        self._release_at = 0.0
 
     async def run(self) -> None:
         """Until cancelled: join, deliver batches, and join again after the broker was away."""
@@ -108,6 +110,7 @@ class Consumer:
     async def _deliver_next(self, subscription: Subscription) -> None:
         messages = await subscription.take(BATCH_LIMIT)
         if not messages:
+            await self._release_waiting()
             return
         self._is_busy = True
         try:
@@ -121,6 +124,18 @@ class Consumer:
             self.handled += len(messages)
         finally:
             self._is_busy = False
+
+    async def _release_waiting(self) -> None:
+        """Now and then: a letter parked while those before it were replayed waits for nothing."""
+        now = asyncio.get_running_loop().time()
+        if now < self._release_at:
+            return
+        self._release_at = now + RELEASE_SECONDS
+        try:
+            for key in await deadletter.list_released(self._db, self.name):
+                await replay(self._db, self.name, self._handlers, key)
+        except PAUSING as failure:
+            _log.warning("release_put_off", consumer=self.name, cause=str(failure))
 
     async def is_idle(self) -> bool:
         """Joined, nothing in hand and nothing left to take."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
@@ -28,6 +29,10 @@ class DeadLetter:
     consumer: str
     message: Inbound
     parking: Parking
+    tenant_id: str | None
+    event_id: str | None
+    type: str | None
+    parked_at: datetime
 
 
 async def park(db: Database, consumer: str, message: Inbound, parking: Parking) -> None:
@@ -77,11 +82,56 @@ async def of_key(db: Database, consumer: str, key: str) -> list[DeadLetter]:
     return [_letter(row) for row in rows]
 
 
-async def list_letters(db: Database, *, limit: int = 100) -> list[DeadLetter]:
-    """The oldest letters of all consumers, the waiting ones included."""
+async def list_letters(
+    db: Database, *, tenant_id: str | None = None, after: int = 0, limit: int = 100
+) -> list[DeadLetter]:
+    """The oldest letters behind `after`, the waiting ones included; of one tenant where one is named."""
     async with db.worker() as connection:
-        rows = await connection.fetch("SELECT * FROM dead_letters ORDER BY id LIMIT $1", limit)
+        rows = await connection.fetch(
+            """
+            SELECT * FROM dead_letters WHERE id > $1 AND ($2::text IS NULL OR tenant_id = $2)
+            ORDER BY id LIMIT $3
+            """,
+            after,
+            tenant_id,
+            limit,
+        )
     return [_letter(row) for row in rows]
+
+
+async def find_letter(db: Database, letter_id: int) -> DeadLetter | None:
+    async with db.worker() as connection:
+        row = await connection.fetchrow("SELECT * FROM dead_letters WHERE id = $1", letter_id)
+    return None if row is None else _letter(row)
+
+
+async def list_keys(db: Database, consumer: str, *, tenant_id: str | None = None) -> list[str]:
+    """The keys that have letters, the longest parked first."""
+    async with db.worker() as connection:
+        rows = await connection.fetch(
+            """
+            SELECT key FROM dead_letters
+            WHERE consumer = $1 AND ($2::text IS NULL OR tenant_id = $2) GROUP BY key ORDER BY min(id)
+            """,
+            consumer,
+            tenant_id,
+        )
+    return [row["key"] for row in rows]
+
+
+async def list_released(db: Database, consumer: str) -> list[str]:
+    """Keys whose oldest letter only waits: what it waited for went while it was being parked."""
+    async with db.worker() as connection:
+        rows = await connection.fetch(
+            """
+            SELECT key FROM (
+                SELECT DISTINCT ON (key) key, cause FROM dead_letters
+                WHERE consumer = $1 ORDER BY key, id
+            ) AS heads WHERE cause IS NULL
+            """,
+            consumer,
+        )
+    return [row["key"] for row in rows]
 
 
 async def note(db: Database, letter_id: int, parking: Parking) -> None:
@@ -102,7 +152,16 @@ async def remove(db: Database, letter_id: int) -> None:
 
 def _letter(row: Row) -> DeadLetter:
     message = Inbound(row["topic"], row["partition"], row["offset"], row["key"], row["value"])
-    return DeadLetter(row["id"], row["consumer"], message, Parking(row["cause"], row["detail"]))
+    return DeadLetter(
+        id=row["id"],
+        consumer=row["consumer"],
+        message=message,
+        parking=Parking(row["cause"], row["detail"]),
+        tenant_id=row["tenant_id"],
+        event_id=row["event_id"],
+        type=row["type"],
+        parked_at=row["parked_at"],
+    )
 
 
 def _envelope(message: Inbound) -> Envelope | None:

@@ -33,14 +33,16 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class Running:
-    """What routes, handlers and jobs of one process share."""
+    """What routes, handlers and jobs of one process share. `name` is the service's."""
 
+    name: str
     settings: Settings
     db: Database
     plans: PlanBook
     tenants: Tenants
     http: httpx.AsyncClient
     signer: ServiceSigner
+    handlers: Handlers = field(default_factory=dict)
     consumer: Consumer | None = None
     jobs: Mapping[str, Job] = field(default_factory=dict)
 
@@ -65,6 +67,7 @@ async def run(service: Service, settings: Settings) -> AsyncIterator[Running]:
     http = httpx.AsyncClient(timeout=CLIENT_TIMEOUT_SECONDS)
     try:
         running = Running(
+            name=service.name,
             settings=settings,
             db=db,
             plans=load(settings.plans),
@@ -102,6 +105,7 @@ async def _background(
     settings, db = running.settings, running.db
     tasks: list[asyncio.Task[None]] = []
     running.jobs = service.jobs(running)
+    running.handlers = service.handlers(running)
     if "relay" in settings.roles:
         relay = Relay(db, producer, service.name)
         db.on_announced = relay.wake
@@ -112,7 +116,7 @@ async def _background(
             settings.kafka_bootstrap_servers,
             service.name,
             service.topics,
-            service.handlers(running),
+            running.handlers,
         )
         tasks.append(_task(running.consumer.run(), "consumer"))
     if "deadlines" in settings.roles and running.jobs:

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from libs.common import progress_api, service, web
+from libs.common import deadletter_api, progress_api, service, web
 from libs.common.files import MAX_FILE_BYTES, Files
 from libs.common.service import Service
 from services.claims import api
@@ -19,7 +19,7 @@ def create_app(settings: ClaimsSettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
-        routers=[api.router, api.raw, progress_api.router],
+        routers=[api.router, api.raw, deadletter_api.router, progress_api.router],
         larger_bodies={"/v1/evidence": MAX_FILE_BYTES},
     )
     app.state.files = Files(settings.evidence)

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from libs.common import progress_api, service, web
+from libs.common import deadletter_api, progress_api, service, web
 from libs.common.service import Service
 from services.notifier import api
 from services.notifier.consumers import TOPICS, handlers
@@ -18,6 +18,6 @@ def create_app(settings: NotifierSettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
-        routers=[api.router, progress_api.router],
+        routers=[api.router, deadletter_api.router, progress_api.router],
         tags={"notifications": "What customers were told, and what became of it."},
     )

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from libs.common import progress_api, service, web
+from libs.common import deadletter_api, progress_api, service, web
 from libs.common.service import Service
 from services.policy import api
 from services.policy.consumers import TOPICS, handlers
@@ -18,5 +18,5 @@ def create_app(settings: PolicySettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
-        routers=[api.router, api.internal, progress_api.router],
+        routers=[api.router, api.internal, deadletter_api.router, progress_api.router],
     )

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from libs.common import progress_api, service, web
+from libs.common import deadletter_api, progress_api, service, web
 from libs.common.files import MAX_FILE_BYTES, Files
 from libs.common.service import Service
 from services.quote.api import plans, quotes, schema, verification
@@ -35,6 +35,7 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
             quotes.router,
             verification.router,
             verification.raw,
+            deadletter_api.router,
             progress_api.router,
         ],
         larger_bodies={"/v1/quotes/{quote_id}/documents": MAX_FILE_BYTES},
