@@ -1,7 +1,7 @@
 """The expression language: what it computes, what it refuses, and that it never surprises."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -352,7 +352,7 @@ def arithmetic(op: ast.operator, left: Decimal, right: Decimal) -> Decimal:
 
 
 def compare(op: ast.cmpop, left: Any, right: Any) -> bool:
-    answers = {
+    answers: dict[type[ast.cmpop], Callable[[], object]] = {
         ast.Eq: lambda: left == right,
         ast.NotEq: lambda: left != right,
         ast.Lt: lambda: left < right,

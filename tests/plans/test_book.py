@@ -112,8 +112,10 @@ def test_every_shipped_line_tag_that_a_peril_excludes_is_on_a_line(shipped: Plan
 def test_every_part_that_can_decide_names_the_rules_it_applies(shipped: PlanBook) -> None:
     for plan in shipped:
         for peril in plan.perils.values():
-            parts = (*peril.gates, *peril.holds, *peril.caps, *peril.notes, *peril.deadlines)
-            assert all(part.rules for part in parts), (plan.name, peril.peril)
+            checks = (*peril.gates, *peril.holds, *peril.notes)
+            assert all(check.rules for check in checks), (plan.name, peril.peril)
+            assert all(cap.rules for cap in peril.caps)
+            assert all(deadline.rules for deadline in peril.deadlines)
             assert peril.rules
         assert plan.premium.rules
         assert plan.exclusion_rules
