@@ -9,7 +9,11 @@ import typer
 from libs.common.migrate import SERVICES
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Parcel insurance that you run."
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback is read in a log, where boxes and local variables are in the way.
+    pretty_exceptions_enable=False,
+    help="Parcel insurance that you run.",
 )
 plans = typer.Typer(no_args_is_help=True, help="Plan files and their worked examples.")
 app.add_typer(plans, name="plans")
@@ -32,7 +36,10 @@ def serve(
 
     import uvicorn
 
-    module = importlib.import_module(f"services.{_known(service)}.app")
+    from libs.common.telemetry import configure_logging
+
+    configure_logging(_known(service))
+    module = importlib.import_module(f"services.{service}.app")
     uvicorn.run(
         module.create_app(),
         host=host,

@@ -3,8 +3,6 @@
 from datetime import date
 from functools import lru_cache
 
-import holidays
-
 from libs.common.errors import Invalid
 
 
@@ -20,6 +18,9 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> frozens
     UnknownCalendar where the country (ISO 3166-1) or the subdivision (ISO 3166-2) is not kept.
     """
     try:
+        # Half a second to import, and no shipped plan names a calendar.
+        import holidays
+
         return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
     except NotImplementedError as error:
         raise UnknownCalendar(str(error)) from None

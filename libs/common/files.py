@@ -79,7 +79,9 @@ class Files:
 
     def __init__(self, place: str) -> None:
         self._store: Any = (
-            from_url(place) if "://" in place else LocalStore(Path(place).absolute(), mkdir=True)
+            from_url(place)
+            if "://" in place
+            else LocalStore(Path(place).absolute(), mkdir=True)
         )
 
     async def keep(self, tenant_id: str, facts: FileFacts, content: bytes) -> None:

@@ -273,6 +273,8 @@ def test_no_fact_is_left_blank(name: str) -> None:
                 carrier_paid=cny("1"),
                 insurer_approved=cny("1"),
                 insurer_decided=True,
+                is_misdeclared=True,
+                is_investigated=True,
                 loss_confirmed_at=now,
             ),
         ),
