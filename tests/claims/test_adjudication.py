@@ -14,9 +14,9 @@ from hypothesis import event, given, settings
 from libs.common.money import Money, money, zero
 from libs.common.plans.clocks import Pause
 from libs.common.plans.codes import GOODS_PERILS, Outcome
-from libs.common.plans.expressions import NO_LIMIT
 from libs.common.plans.facts import BadFact, facts_of
 from libs.common.plans.reading import load
+from libs.common.plans.terms import NO_LIMIT
 from libs.common.plans.values import Plan
 from libs.common.plans.wire import from_wire, to_wire
 from libs.common.settings import PROGRAMMES

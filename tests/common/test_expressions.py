@@ -10,15 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from libs.common.plans.expressions import (
-    NO_LIMIT,
     BadExpression,
-    Band,
-    Kind,
     Name,
     Param,
     Vocabulary,
     compile_expression,
 )
+from libs.common.plans.terms import NO_LIMIT, Band, Kind
 
 BANDS = (
     Band(upto=Decimal(2000), pct=Decimal("1.00")),

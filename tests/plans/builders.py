@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from libs.common.plans.codes import EVIDENCE, PERILS
-from libs.common.plans.facts import FACTS, MAX_NUMBER, Fact, FactKind
 from libs.common.plans.reading import read_plan_bytes
+from libs.common.plans.registry import FACTS, MAX_NUMBER, Fact, FactKind
 from libs.common.plans.values import Plan
 
 PLAN = textwrap.dedent(

@@ -7,17 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from libs.common.plans.expressions import NO_LIMIT
-from libs.common.plans.facts import (
-    FACTS,
-    FAR,
-    LAST_INSTANT,
-    MAX_NUMBER,
-    BadFact,
-    cover_start,
-    facts_of,
-)
+from libs.common.plans.facts import FACTS, FAR, MAX_NUMBER, BadFact, cover_start, facts_of
 from libs.common.plans.reading import load
+from libs.common.plans.registry import LAST_INSTANT
+from libs.common.plans.terms import NO_LIMIT
 from libs.common.plans.wire import from_wire, to_wire
 from libs.common.settings import PROGRAMMES
 from tests.plans.builders import a_plan, any_facts, with_replaced

@@ -10,20 +10,19 @@ from libs.common.errors import Refusal
 from libs.common.plans.clocks import MAX_COUNT, Duration, Unit
 from libs.common.plans.documents import Entry, hint
 from libs.common.plans.expressions import (
-    Band,
     Expression,
-    Kind,
     Param,
     Vocabulary,
     compile_expression,
 )
-from libs.common.plans.facts import (
+from libs.common.plans.registry import (
     BARRED_FACTS,
     CODE_FACTS,
     EXPRESSION_FACTS,
     FACTS,
     TIME_FACTS,
 )
+from libs.common.plans.terms import Band, Kind
 from libs.common.plans.values import Amount, Clock, Condition, Rules
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")

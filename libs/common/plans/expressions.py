@@ -20,10 +20,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
-from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from libs.common.errors import Invalid
+from libs.common.plans.terms import (
+    Band,
+    Kind,
+    Term,
+    binary,
+    both,
+    conditional,
+    digits_of,
+    either,
+    fixed,
+    marginal,
+    unary,
+)
 
 MAX_LENGTH_CHARACTERS = 600
 MAX_DEPTH = 32
@@ -33,21 +45,7 @@ MAX_DIGITS = 2_000
 # A fact is at most a thousand million (facts.MAX_NUMBER): ten digits before the point.
 FACT_DIGITS = 10
 
-NO_LIMIT = Decimal("Infinity")
-
-Run = Callable[[Mapping[str, Any]], Any]
 T_co = TypeVar("T_co", covariant=True)
-
-
-class Kind(Enum):
-    """The type of a term, in the words of a refusal."""
-
-    NUMBER = "a number"
-    LIMIT = "a number that may be unset"
-    BOOL = "true or false"
-    TEXT = "a text"
-    TEXTS = "a list of texts"
-    NUMBERS = "a list of numbers"
 
 
 _NUMERIC = frozenset({Kind.NUMBER, Kind.LIMIT})
@@ -57,14 +55,6 @@ _ELEMENT = {Kind.TEXTS: Kind.TEXT, Kind.NUMBERS: Kind.NUMBER}
 class BadExpression(Invalid):
     code = "bad-expression"
     title = "The expression is not one of the plan language"
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """A marginal band: `pct` of what lies below `upto` and above the band before. None: no end."""
-
-    upto: Decimal | None
-    pct: Decimal
 
 
 Param = Decimal | str | tuple[str, ...] | tuple[Band, ...] | Mapping[str, int]
@@ -120,18 +110,6 @@ def compile_expression(
     )
 
 
-def marginal(bands: tuple[Band, ...], amount: Decimal) -> Decimal:
-    """Each band's percentage of the part of the amount that lies in it, added up."""
-    total, lower = Decimal(0), Decimal(0)
-    for band in bands:
-        upper = amount if band.upto is None else min(amount, band.upto)
-        if upper <= lower:
-            break
-        total += (upper - lower) * band.pct
-        lower = upper
-    return total
-
-
 def _parse(text: str) -> ast.expr:
     if not text.isprintable() or "\\" in text:
         raise BadExpression("An expression is one line of readable text, without backslashes.")
@@ -143,20 +121,6 @@ def _parse(text: str) -> ast.expr:
         raise BadExpression(f"column {error.offset or len(text) + 1}: {error.msg}.") from None
     except (ValueError, MemoryError, RecursionError):
         raise BadExpression("The expression is nested too deeply or holds a NUL.") from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Term:
-    kind: Kind
-    run: Run
-    names: frozenset[str] = frozenset()
-    digits: int = 0
-    is_constant: bool = False
-    words: frozenset[str] | None = None
-
-    @property
-    def value(self) -> Any:
-        return self.run({})
 
 
 _ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -187,7 +151,7 @@ class _Compiler:
         self._vocabulary = vocabulary
         self._count = 0
 
-    def term(self, node: ast.expr, *, depth: int) -> _Term:
+    def term(self, node: ast.expr, *, depth: int) -> Term:
         self._count += 1
         if depth > MAX_DEPTH or self._count > MAX_TERMS:
             raise self._refuse(
@@ -204,39 +168,39 @@ class _Compiler:
             raise self._refuse(node, "the number could grow beyond all bounds")
         return term
 
-    def _constant(self, node: ast.Constant, _: int) -> _Term:
+    def _constant(self, node: ast.Constant, _: int) -> Term:
         value = node.value
         if isinstance(value, bool):
-            return _fixed(Kind.BOOL, value)
+            return fixed(Kind.BOOL, value)
         if isinstance(value, str):
-            return _fixed(Kind.TEXT, value)
+            return fixed(Kind.TEXT, value)
         # From the text, not from Python's float: 0.1 is a tenth.
         source = self._source(node)
         if not _DECIMAL.fullmatch(source):
             raise self._refuse(node, f"{source} is not a plain decimal such as 0.05")
-        return _fixed(Kind.NUMBER, Decimal(source))
+        return fixed(Kind.NUMBER, Decimal(source))
 
-    def _list(self, node: ast.List | ast.Tuple, depth: int) -> _Term:
+    def _list(self, node: ast.List | ast.Tuple, depth: int) -> Term:
         terms = [self.term(element, depth=depth) for element in node.elts]
         kinds = {term.kind for term in terms}
         if not all(term.is_constant for term in terms):
             raise self._refuse(node, "a list holds texts or decimals written out")
         if kinds <= {Kind.TEXT}:
-            return _fixed(Kind.TEXTS, tuple(term.value for term in terms))
+            return fixed(Kind.TEXTS, tuple(term.value for term in terms))
         if kinds == {Kind.NUMBER}:
-            return _fixed(Kind.NUMBERS, tuple(term.value for term in terms))
+            return fixed(Kind.NUMBERS, tuple(term.value for term in terms))
         raise self._refuse(node, "a list holds texts only or decimals only")
 
-    def _name(self, node: ast.Name, _: int) -> _Term:
+    def _name(self, node: ast.Name, _: int) -> Term:
         name, known = node.id, self._vocabulary
         if name in known.lets:
             let = known.lets[name]
-            return _Term(let.kind, operator.itemgetter(name), let.names, let.digits)
+            return Term(let.kind, operator.itemgetter(name), let.names, let.digits)
         fact = known.facts.get(name)
         if fact is not None:
             digits = FACT_DIGITS if fact.kind in _NUMERIC else 0
             run = operator.itemgetter(name)
-            return _Term(fact.kind, run, frozenset({name}), digits, words=fact.words)
+            return Term(fact.kind, run, frozenset({name}), digits, words=fact.words)
         if name in known.params:
             return self._param(node, known.params[name])
         if name in known.barred:
@@ -245,18 +209,18 @@ class _Compiler:
             )
         raise self._refuse(node, f"unknown name {name!r}{self._suggest(name)}")
 
-    def _param(self, node: ast.Name, value: Param) -> _Term:
+    def _param(self, node: ast.Name, value: Param) -> Term:
         if isinstance(value, Decimal):
-            return _fixed(Kind.NUMBER, value)
+            return fixed(Kind.NUMBER, value)
         if isinstance(value, str):
-            return _fixed(Kind.TEXT, value)
+            return fixed(Kind.TEXT, value)
         if isinstance(value, tuple) and all(isinstance(word, str) for word in value):
-            return _fixed(Kind.TEXTS, value)
+            return fixed(Kind.TEXTS, value)
         raise self._refuse(
             node, f"the table {node.id!r} is no value; read it with band('{node.id}', x)"
         )
 
-    def _arithmetic(self, node: ast.BinOp, depth: int) -> _Term:
+    def _arithmetic(self, node: ast.BinOp, depth: int) -> Term:
         operate = _ARITHMETIC.get(type(node.op))
         if operate is None:
             raise self._refuse(node, f"{self._source(node)!r}: only + - * / are reckoned with")
@@ -265,16 +229,16 @@ class _Compiler:
         self._must_be(node.right, right, Kind.LIMIT)
         if isinstance(node.op, ast.Add):
             kind = Kind.LIMIT if Kind.LIMIT in (left.kind, right.kind) else Kind.NUMBER
-            return _binary(operate, left, right, kind, max(left.digits, right.digits) + 1)
+            return binary(operate, left, right, kind, max(left.digits, right.digits) + 1)
         self._must_be(node.right, right, Kind.NUMBER)
         if isinstance(node.op, ast.Sub):
-            return _binary(operate, left, right, left.kind, max(left.digits, right.digits) + 1)
+            return binary(operate, left, right, left.kind, max(left.digits, right.digits) + 1)
         self._must_be(node.left, left, Kind.NUMBER)
         if isinstance(node.op, ast.Mult):
-            return _binary(operate, left, right, Kind.NUMBER, left.digits + right.digits)
+            return binary(operate, left, right, Kind.NUMBER, left.digits + right.digits)
         return self._division(node, left, right)
 
-    def _division(self, node: ast.BinOp, left: _Term, right: _Term) -> _Term:
+    def _division(self, node: ast.BinOp, left: Term, right: Term) -> Term:
         if not right.is_constant:
             raise self._refuse(
                 node,
@@ -284,9 +248,9 @@ class _Compiler:
         if right.value == 0:
             raise self._refuse(node, "division by zero")
         digits = max(0, left.digits - right.value.adjusted()) + 1
-        return _binary(operator.truediv, left, right, Kind.NUMBER, digits)
+        return binary(operator.truediv, left, right, Kind.NUMBER, digits)
 
-    def _comparison(self, node: ast.Compare, depth: int) -> _Term:
+    def _comparison(self, node: ast.Compare, depth: int) -> Term:
         if len(node.ops) > 1:
             raise self._refuse(node, "one comparison at a time: write 'a < b and b < c'")
         op, left_node, right_node = node.ops[0], node.left, node.comparators[0]
@@ -297,16 +261,14 @@ class _Compiler:
         if operate is None:
             raise self._refuse(node, "compare with == != < <= > >= in, not in")
         if left.kind in _NUMERIC and right.kind in _NUMERIC:
-            return _binary(operate, left, right, Kind.BOOL, 0)
+            return binary(operate, left, right, Kind.BOOL, 0)
         self._same_kind(node, left, right)
         if left.kind in _ELEMENT or not isinstance(op, ast.Eq | ast.NotEq):
             raise self._refuse(node, f"{left.kind.value} has no order; compare with == or in")
         self._check_words(node, left, right)
-        return _binary(operate, left, right, Kind.BOOL, 0)
+        return binary(operate, left, right, Kind.BOOL, 0)
 
-    def _membership(
-        self, node: ast.Compare, left: _Term, right: _Term, *, wants: bool
-    ) -> _Term:
+    def _membership(self, node: ast.Compare, left: Term, right: Term, *, wants: bool) -> Term:
         if right.kind not in _ELEMENT or left.kind is not _ELEMENT[right.kind]:
             raise self._refuse(
                 node,
@@ -314,34 +276,34 @@ class _Compiler:
                 f" {right.kind.value}",
             )
         self._check_words(node, left, right)
-        return _binary(_contained if wants else _not_contained, left, right, Kind.BOOL, 0)
+        return binary(_contained if wants else _not_contained, left, right, Kind.BOOL, 0)
 
-    def _logic(self, node: ast.BoolOp, depth: int) -> _Term:
+    def _logic(self, node: ast.BoolOp, depth: int) -> Term:
         terms = [self.term(value, depth=depth) for value in node.values]
         for value, term in zip(node.values, terms, strict=True):
             self._must_be(value, term, Kind.BOOL)
         decisive = isinstance(node.op, ast.Or)
         if any(term.is_constant and term.value is decisive for term in terms):
-            return _fixed(Kind.BOOL, decisive)
+            return fixed(Kind.BOOL, decisive)
         open_terms = [term for term in terms if not term.is_constant]
         if not open_terms:
-            return _fixed(Kind.BOOL, not decisive)
+            return fixed(Kind.BOOL, not decisive)
         joined = open_terms[0]
         for term in open_terms[1:]:
-            joined = _either(joined, term) if decisive else _both(joined, term)
+            joined = either(joined, term) if decisive else both(joined, term)
         return joined
 
-    def _unary(self, node: ast.UnaryOp, depth: int) -> _Term:
+    def _unary(self, node: ast.UnaryOp, depth: int) -> Term:
         term = self.term(node.operand, depth=depth)
         if isinstance(node.op, ast.Not):
             self._must_be(node.operand, term, Kind.BOOL)
-            return _unary(operator.not_, term)
+            return unary(operator.not_, term)
         if isinstance(node.op, ast.USub):
             self._must_be(node.operand, term, Kind.NUMBER)
-            return _unary(operator.neg, term)
+            return unary(operator.neg, term)
         raise self._refuse(node, "only 'not' and '-' stand before a term")
 
-    def _call(self, node: ast.Call, depth: int) -> _Term:
+    def _call(self, node: ast.Call, depth: int) -> Term:
         name = node.func.id if isinstance(node.func, ast.Name) else None
         if name not in _FUNCTIONS or node.keywords:
             raise self._refuse(
@@ -353,7 +315,7 @@ class _Compiler:
         terms = [self.term(argument, depth=depth) for argument in node.args]
         return self._choose(node, terms) if name == "iff" else self._extreme(node, name, terms)
 
-    def _extreme(self, node: ast.Call, name: str | None, terms: list[_Term]) -> _Term:
+    def _extreme(self, node: ast.Call, name: str | None, terms: list[Term]) -> Term:
         if len(terms) < 2:
             raise self._refuse(node, f"{name} compares two numbers or more")
         for argument, term in zip(node.args, terms, strict=True):
@@ -367,10 +329,10 @@ class _Compiler:
         choose = min if name == "min" else max
         joined = terms[0]
         for term in terms[1:]:
-            joined = _binary(choose, joined, term, kind, max(joined.digits, term.digits))
+            joined = binary(choose, joined, term, kind, max(joined.digits, term.digits))
         return joined
 
-    def _choose(self, node: ast.Call, terms: list[_Term]) -> _Term:
+    def _choose(self, node: ast.Call, terms: list[Term]) -> Term:
         if len(terms) != 3:
             raise self._refuse(node, "iff takes a condition and two values")
         condition, yes, no = terms
@@ -379,9 +341,9 @@ class _Compiler:
             self._same_kind(node, yes, no)
         if condition.is_constant:
             return yes if condition.value else no
-        return _conditional(condition, yes, no)
+        return conditional(condition, yes, no)
 
-    def _band(self, node: ast.Call, depth: int) -> _Term:
+    def _band(self, node: ast.Call, depth: int) -> Term:
         if len(node.args) != 2 or not isinstance(node.args[0], ast.Constant):
             raise self._refuse(
                 node, "band takes the name of a table in params, in quotes, and x"
@@ -392,13 +354,13 @@ class _Compiler:
         bands = tuple(row for row in table if isinstance(row, Band))
         amount = self.term(node.args[1], depth=depth)
         self._must_be(node.args[1], amount, Kind.NUMBER)
-        digits = amount.digits + max((_digits(band.pct) for band in bands), default=0) + 1
+        digits = amount.digits + max((digits_of(band.pct) for band in bands), default=0) + 1
         run = amount.run
         if amount.is_constant:
-            return _fixed(Kind.NUMBER, marginal(bands, amount.value))
-        return _Term(Kind.NUMBER, lambda f: marginal(bands, run(f)), amount.names, digits)
+            return fixed(Kind.NUMBER, marginal(bands, amount.value))
+        return Term(Kind.NUMBER, lambda f: marginal(bands, run(f)), amount.names, digits)
 
-    def _must_be(self, node: ast.expr, term: _Term, kind: Kind) -> None:
+    def _must_be(self, node: ast.expr, term: Term, kind: Kind) -> None:
         if term.kind is kind or (kind is Kind.LIMIT and term.kind is Kind.NUMBER):
             return
         source = self._source(node)
@@ -410,13 +372,13 @@ class _Compiler:
             node, f"{source!r} is {term.kind.value}; {_plain(kind)} is needed here"
         )
 
-    def _same_kind(self, node: ast.expr, left: _Term, right: _Term) -> None:
+    def _same_kind(self, node: ast.expr, left: Term, right: Term) -> None:
         if left.kind is not right.kind:
             raise self._refuse(
                 node, f"{self._source(node)!r} mixes {left.kind.value} and {right.kind.value}"
             )
 
-    def _check_words(self, node: ast.expr, left: _Term, right: _Term) -> None:
+    def _check_words(self, node: ast.expr, left: Term, right: Term) -> None:
         """A code that a fact can never be is a slip of the pen, not a condition."""
         for fact, written in ((left, right), (right, left)):
             if fact.words is None or not written.is_constant:
@@ -438,7 +400,7 @@ class _Compiler:
         column = len(self._bytes[: node.col_offset].decode()) + 1
         return BadExpression(f"column {column}: {reason}.")
 
-    _HANDLERS: Mapping[type[ast.expr], Callable[["_Compiler", Any, int], _Term]] = {
+    _HANDLERS: Mapping[type[ast.expr], Callable[["_Compiler", Any, int], Term]] = {
         ast.Constant: _constant,
         ast.List: _list,
         ast.Tuple: _list,
@@ -449,55 +411,6 @@ class _Compiler:
         ast.UnaryOp: _unary,
         ast.Call: _call,
     }
-
-
-def _fixed(kind: Kind, value: Any) -> _Term:
-    digits = _digits(value) if isinstance(value, Decimal) else 0
-    return _Term(kind, lambda _: value, digits=digits, is_constant=True)
-
-
-def _digits(value: Decimal) -> int:
-    return max(0, value.adjusted() + 1)
-
-
-def _binary(
-    operate: Callable[[Any, Any], Any], left: _Term, right: _Term, kind: Kind, digits: int
-) -> _Term:
-    a, b = left.run, right.run
-    if left.is_constant and right.is_constant:
-        return _fixed(kind, operate(a({}), b({})))
-    names = left.names | right.names
-    if right.is_constant:
-        fixed = right.value
-        return _Term(kind, lambda f: operate(a(f), fixed), names, digits)
-    if left.is_constant:
-        fixed = left.value
-        return _Term(kind, lambda f: operate(fixed, b(f)), names, digits)
-    return _Term(kind, lambda f: operate(a(f), b(f)), names, digits)
-
-
-def _unary(operate: Callable[[Any], Any], term: _Term) -> _Term:
-    if term.is_constant:
-        return _fixed(term.kind, operate(term.value))
-    run = term.run
-    return _Term(term.kind, lambda f: operate(run(f)), term.names, term.digits)
-
-
-def _both(left: _Term, right: _Term) -> _Term:
-    a, b = left.run, right.run
-    return _Term(Kind.BOOL, lambda f: a(f) and b(f), left.names | right.names)
-
-
-def _either(left: _Term, right: _Term) -> _Term:
-    a, b = left.run, right.run
-    return _Term(Kind.BOOL, lambda f: a(f) or b(f), left.names | right.names)
-
-
-def _conditional(condition: _Term, yes: _Term, no: _Term) -> _Term:
-    test, a, b = condition.run, yes.run, no.run
-    kind = Kind.LIMIT if Kind.LIMIT in (yes.kind, no.kind) else yes.kind
-    names = condition.names | yes.names | no.names
-    return _Term(kind, lambda f: a(f) if test(f) else b(f), names, max(yes.digits, no.digits))
 
 
 def _contained(element: Any, elements: Any) -> bool:

@@ -1,173 +1,32 @@
-"""Every fact a plan may ask for (domain.md 2.3), and `Facts`: those of one case, ready to be read.
+"""The facts of one case under one plan, ready to be read.
 
 A fact that is given stands, even where it could be derived. What is not given is derived once,
 when first read, or has its default: money 0, flags false, codes empty, times unset. An unset
 `as_of` lies after everything: no clock is still running then.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from enum import Enum
 from typing import Any, cast
 
-from libs.common.errors import Invalid
-from libs.common.plans import codes
 from libs.common.plans.clocks import days_between, local_day, start_of_day
 from libs.common.plans.codes import Verdict
-from libs.common.plans.expressions import NO_LIMIT, Kind, Name
+from libs.common.plans.intake import taken
+from libs.common.plans.registry import (
+    EMPTY,
+    FACTS,
+    FAR,
+    MAX_NUMBER,
+    BadFact,
+    Item,
+    PriorClaim,
+    Value,
+)
+from libs.common.plans.terms import NO_LIMIT
 from libs.common.plans.values import Line, Plan
 
-# Far above any parcel, and small enough that no expression leaves what Decimal can hold.
-MAX_NUMBER = Decimal(10) ** 9
-MAX_DECIMALS = 12
-MAX_TEXT_CHARACTERS = 200
-MAX_ENTRIES = 1_000
-FIRST_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
-LAST_INSTANT = datetime(2999, 12, 31, tzinfo=UTC)
-# What an unset `as_of` is: later than any fact and any clock that starts at one.
-FAR = datetime(9999, 12, 30, tzinfo=UTC)
-
-# What a fact may be given as; None is the same as not giving it.
-Value = Decimal | int | bool | str | datetime | Sequence[str] | Sequence[Mapping[str, object]]
-
 _NO_FACT = Decimal(0)
-
-
-class BadFact(Invalid):
-    code = "bad-fact"
-    title = "A fact of the case is not one a plan can be asked about"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A line of the parcel: its class decides whether it is insured; `value` is of the line."""
-
-    id: str
-    item_class: str
-    value: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriorClaim:
-    """An earlier claim on the same policy."""
-
-    peril: str
-    outcome: str
-
-    @property
-    def counts(self) -> bool:
-        """Whether it stands in the way of another: a withdrawn or denied claim does not."""
-        return self.outcome not in ("WITHDRAWN", "DENIED")
-
-
-class FactKind(Enum):
-    NUMBER = "a decimal, zero or more"
-    LIMIT = "a decimal, zero or more, or unset"
-    COUNT = "a whole number, zero or more"
-    FLAG = "true or false"
-    CODE = "a text"
-    CODES = "a list of texts"
-    NUMBERS = "a list of numbers"
-    TIME = "an instant with its zone"
-    ITEMS = "a list of items {id, class, value}"
-    CLAIMS = "a list of claims {peril, outcome}"
-
-
-_KINDS = {
-    FactKind.NUMBER: Kind.NUMBER,
-    FactKind.COUNT: Kind.NUMBER,
-    FactKind.LIMIT: Kind.LIMIT,
-    FactKind.FLAG: Kind.BOOL,
-    FactKind.CODE: Kind.TEXT,
-    FactKind.CODES: Kind.TEXTS,
-    FactKind.NUMBERS: Kind.NUMBERS,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One name of the registry. `words` are all the texts it may hold."""
-
-    name: str
-    kind: FactKind
-    words: frozenset[str] | None = None
-
-
-def _register() -> dict[str, Fact]:
-    names = {
-        FactKind.NUMBER: """goods_value eligible_goods_value shipping_fee insured_value premium
-            claimed_value claimed_biy_value claimed_biy_weight_kg biy_value biy_weight_kg
-            proven_value refund_to_buyer carrier_paid paid biy_paid shipping_paid delay_paid
-            order_insured_value order_delay_paid order_value_usd premium_charged deposit_paid
-            late_received assessed_payout advanced insurer_paid voucher second_fee""",
-        FactKind.LIMIT: "insurer_approved goods_limit",
-        FactKind.COUNT: "transit_days days_over_standard quiet_days tier",
-        FactKind.FLAG: """carrier_investigation whole_parcel freight_paid exception_noted
-            biy_misdeclared registered_user items_in_warehouse rehearsal packed dispatched
-            delivered cover_started insurer_decided priority vip clean_first_submission
-            file_complete fraud""",
-        FactKind.CODE: """line destination mode scope point cause packing peril policy_state
-            quote_state reason""",
-        FactKind.CODES: """line_tags causes options evidence evidence_unavailable
-            video_elements shown claimed_items items_paid""",
-        FactKind.NUMBERS: "tiers_exhausted",
-        FactKind.TIME: """submitted_at paid_at confirmed_at accepted_at dispatched_at
-            last_update_at delivered_at returned_at event_at loss_confirmed_at reported_at
-            notified_at filed_at info_requested_at complete_at insurer_accepted_at
-            previous_decided_at issued_at as_of""",
-        FactKind.ITEMS: "items",
-        FactKind.CLAIMS: "prior_claims",
-    }
-    words = {
-        "scope": codes.SCOPES,
-        "cause": codes.CAUSES,
-        "causes": codes.CAUSES,
-        "peril": codes.PERILS,
-        "policy_state": codes.POLICY_STATES,
-        "quote_state": codes.FILE_STATES | {"PAID", "CANCELLED"},
-        "evidence": codes.EVIDENCE,
-        "evidence_unavailable": codes.EVIDENCE,
-    }
-    return {
-        name: Fact(name=name, kind=kind, words=words.get(name))
-        for kind, text in names.items()
-        for name in text.split()
-    }
-
-
-FACTS: Mapping[str, Fact] = _register()
-TIME_FACTS = frozenset(name for name, fact in FACTS.items() if fact.kind is FactKind.TIME)
-CODE_FACTS = frozenset(name for name, fact in FACTS.items() if fact.kind is FactKind.CODE)
-FLAG_FACTS = frozenset(name for name, fact in FACTS.items() if fact.kind is FactKind.FLAG)
-
-# What an expression may read, and why it may not read the rest.
-EXPRESSION_FACTS: Mapping[str, Name] = {
-    name: Name(kind=_KINDS[fact.kind], words=fact.words)
-    for name, fact in FACTS.items()
-    if fact.kind in _KINDS
-}
-BARRED_FACTS: Mapping[str, str] = {
-    name: "it is a time; use a clock (proof, wait, notice, latest), or dispatched, delivered, …"
-    if fact.kind is FactKind.TIME
-    else "it is a list of things; use the sums the engine makes of it, such as claimed_value"
-    for name, fact in FACTS.items()
-    if fact.kind not in _KINDS
-}
-
-_EMPTY: Mapping[FactKind, object] = {
-    FactKind.NUMBER: _NO_FACT,
-    FactKind.COUNT: _NO_FACT,
-    FactKind.LIMIT: NO_LIMIT,
-    FactKind.FLAG: False,
-    FactKind.CODE: "",
-    FactKind.CODES: (),
-    FactKind.NUMBERS: (),
-    FactKind.TIME: None,
-    FactKind.ITEMS: (),
-    FactKind.CLAIMS: (),
-}
 
 
 class Facts(dict[str, Any]):
@@ -239,13 +98,7 @@ class Facts(dict[str, Any]):
             # An empty code is an unset one: where it can be derived it still is.
             if value is None or (name in _DERIVED and value in ("", (), [])):
                 continue
-            try:
-                take = _TAKERS[name]
-            except KeyError:
-                raise BadFact(
-                    f"There is no fact {name!r}; see the registry of facts."
-                ) from None
-            self[name] = take(name, value)
+            self[name] = taken(name, value)
 
 
 def facts_of(plan: Plan, given: Mapping[str, object], **more: object) -> Facts:
@@ -422,122 +275,24 @@ _DERIVED: Mapping[str, Callable[[Facts], object]] = {
     "causes": lambda f: (f["cause"],) if f["cause"] else (),
 }
 _DEFAULTS: Mapping[str, object] = {
-    name: _EMPTY[fact.kind] for name, fact in FACTS.items() if name not in _DERIVED
+    name: EMPTY[fact.kind] for name, fact in FACTS.items() if name not in _DERIVED
 } | {"policy_state": "ACTIVE", "freight_paid": True, "insurer_decided": True, "as_of": FAR}
 
-
-# --- What is taken in --------------------------------------------------------------------------
-
-
-def _wrong(name: str, value: object, why: str = "") -> BadFact:
-    shown = repr(value)
-    shown = shown if len(shown) <= 80 else shown[:77] + "…"
-    return BadFact(f"{name} is {FACTS[name].kind.value}, not {shown}{why}.")
-
-
-def _number(name: str, value: object) -> Decimal:
-    if type(value) is int:
-        value = Decimal(value)
-    elif type(value) is not Decimal or not value.is_finite():
-        raise _wrong(name, value)
-    if not _NO_FACT <= value <= MAX_NUMBER or value.as_tuple().exponent < -MAX_DECIMALS:  # type: ignore[operator]
-        raise _wrong(name, value, f"; at most {MAX_NUMBER:f} with {MAX_DECIMALS} decimals")
-    return value
-
-
-def _count(name: str, value: object) -> Decimal:
-    number = _number(name, value)
-    if number != number.to_integral_value():
-        raise _wrong(name, value)
-    return number
-
-
-def _flag(name: str, value: object) -> bool:
-    if type(value) is not bool:
-        raise _wrong(name, value)
-    return value
-
-
-def _code(name: str, value: object) -> str:
-    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARACTERS:
-        raise _wrong(name, value)
-    words = FACTS[name].words
-    if words is not None and value and value not in words:
-        raise _wrong(name, value, f"; one of {', '.join(sorted(words))}")
-    return value
-
-
-def _codes(name: str, value: object) -> tuple[str, ...]:
-    return tuple(_code(name, entry) for entry in _entries(name, value))
-
-
-def _numbers(name: str, value: object) -> tuple[Decimal, ...]:
-    return tuple(_count(name, entry) for entry in _entries(name, value))
-
-
-def _time(name: str, value: object) -> datetime:
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise _wrong(name, value)
-    if not FIRST_INSTANT <= value <= LAST_INSTANT:
-        raise _wrong(name, value, " (years 1970 to 2999)")
-    return value
-
-
-def _items(name: str, value: object) -> tuple[Item, ...]:
-    items = tuple(_item(name, entry) for entry in _entries(name, value))
-    if sum((item.value for item in items), _NO_FACT) > MAX_NUMBER:
-        raise BadFact(f"The {name} are worth more than {MAX_NUMBER:f} together.")
-    return items
-
-
-def _item(name: str, entry: object) -> Item:
-    if isinstance(entry, Item):
-        return entry
-    if not isinstance(entry, Mapping) or not {"class", "value"} <= set(entry) <= _ITEM_KEYS:
-        raise _wrong(name, entry)
-    item_id, item_class = entry.get("id", ""), entry["class"]
-    if not isinstance(item_id, str) or not isinstance(item_class, str):
-        raise _wrong(name, entry)
-    return Item(id=item_id, item_class=item_class, value=_number("goods_value", entry["value"]))
-
-
-_ITEM_KEYS = {"id", "class", "value"}
-
-
-def _claims(name: str, value: object) -> tuple[PriorClaim, ...]:
-    return tuple(_claim(name, entry) for entry in _entries(name, value))
-
-
-def _claim(name: str, entry: object) -> PriorClaim:
-    if isinstance(entry, PriorClaim):
-        return entry
-    if not isinstance(entry, Mapping) or set(entry) != {"peril", "outcome"}:
-        raise _wrong(name, entry)
-    if not isinstance(entry["outcome"], str):
-        raise _wrong(name, entry)
-    return PriorClaim(peril=_code("peril", entry["peril"]), outcome=entry["outcome"])
-
-
-def _entries(name: str, value: object) -> Sequence[object]:
-    if isinstance(value, str) or not isinstance(value, tuple | list | frozenset | set):
-        raise _wrong(name, value)
-    if len(value) > MAX_ENTRIES:
-        raise _wrong(name, value, f"; at most {MAX_ENTRIES} entries")
-    return sorted(value) if isinstance(value, frozenset | set) else value
-
-
-_TAKE_KIND: Mapping[FactKind, Callable[[str, object], object]] = {
-    FactKind.NUMBER: _number,
-    FactKind.LIMIT: _number,
-    FactKind.COUNT: _count,
-    FactKind.FLAG: _flag,
-    FactKind.CODE: _code,
-    FactKind.CODES: _codes,
-    FactKind.NUMBERS: _numbers,
-    FactKind.TIME: _time,
-    FactKind.ITEMS: _items,
-    FactKind.CLAIMS: _claims,
-}
-_TAKERS: Mapping[str, Callable[[str, object], object]] = {
-    name: _TAKE_KIND[fact.kind] for name, fact in FACTS.items()
-}
+__all__ = [
+    "FACTS",
+    "FAR",
+    "MAX_NUMBER",
+    "START_RULES",
+    "BadFact",
+    "Facts",
+    "Item",
+    "PriorClaim",
+    "Value",
+    "accepted_of_claimed",
+    "bounded",
+    "cover_start",
+    "extra_days",
+    "facts_of",
+    "line_of",
+    "premium_base",
+]

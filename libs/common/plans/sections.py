@@ -9,7 +9,8 @@ from libs.common.plans import codes
 from libs.common.plans.clocks import Duration, WorkingCalendar
 from libs.common.plans.documents import Entry
 from libs.common.plans.draft import Draft
-from libs.common.plans.facts import FLAG_FACTS, START_RULES
+from libs.common.plans.facts import START_RULES
+from libs.common.plans.registry import FLAG_FACTS
 from libs.common.plans.values import (
     AdvanceTerms,
     AppealTier,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-from libs.common.plans.facts import FACTS, BadFact, FactKind, Item, PriorClaim
+from libs.common.plans.registry import FACTS, BadFact, FactKind, Item, PriorClaim
 
 _DECIMAL_KINDS = frozenset({FactKind.NUMBER, FactKind.LIMIT, FactKind.COUNT})
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from libs.common.money import MAX_MINOR, Money, exponent, money, zero
 from libs.common.plans.codes import GOODS_PERILS
-from libs.common.plans.expressions import NO_LIMIT
 from libs.common.plans.facts import Facts
+from libs.common.plans.terms import NO_LIMIT
 from libs.common.plans.values import Peril
 from services.claims.domain.decision import Assessment, Line
 
