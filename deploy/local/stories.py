@@ -51,7 +51,7 @@ async def cssecure_delay(shop: Shop) -> Ending:
     submitted = datetime(2024, 1, 1, 9, tzinfo=SHANGHAI)
     await shop.at(submitted)
     quote = await shop.quote(
-        _asked(
+        asked(
             "cssecure",
             item_class="shoes",
             value=yuan("850.00"),
@@ -61,7 +61,7 @@ async def cssecure_delay(shop: Shop) -> Ending:
         )
     )
     shop.say("checkout", "quotes ¥1,200 of shoes and freight to the US: 3 %", _premium(quote))
-    policy = await _bought(shop, quote)
+    policy = await bought(shop, quote)
 
     shipped = datetime(2024, 1, 4, 9, tzinfo=SHANGHAI)
     await shop.at(shipped)
@@ -85,7 +85,7 @@ async def mypoz_lost(shop: Shop) -> Ending:
     ordered = datetime(2024, 5, 6, 9, tzinfo=KUALA_LUMPUR)
     await shop.at(ordered)
     quote = await shop.quote(
-        _asked(
+        asked(
             "mypoz-cargo",
             point="order_submission",
             item_class="phone",
@@ -138,10 +138,10 @@ async def mypoz_lost(shop: Shop) -> Ending:
 
 async def bml_lost(shop: Shop) -> Ending:
     """$2000 lost, the courier pays $500, the insurance the difference of $1500 (BM-22)."""
-    bought = datetime(2024, 4, 20, 10, tzinfo=UTC)
-    await shop.at(bought)
+    ordered = datetime(2024, 4, 20, 10, tzinfo=UTC)
+    await shop.at(ordered)
     quote = await shop.quote(
-        _asked(
+        asked(
             "bml-shipping",
             point="checkout",
             item_class="other_3c",
@@ -151,7 +151,7 @@ async def bml_lost(shop: Shop) -> Ending:
         )
     )
     shop.say("checkout", "quotes a $2,000 parcel: 3 %", _premium(quote))
-    policy = await _bought(shop, quote)
+    policy = await bought(shop, quote)
     await shop.later(days=1)
     await shop.dispatch(policy, "1Z9990000003", carrier="ups")
     silent = datetime(2024, 5, 1, 8, tzinfo=UTC)
@@ -173,7 +173,7 @@ async def tks_lost(shop: Shop) -> Ending:
     """Lost, advanced in full at ¥4000; the insurer settles ¥3400, the provider bears ¥600 (TK-20/21)."""
     await shop.at(datetime(2024, 5, 1, 10, tzinfo=SHANGHAI))
     quote = await shop.quote(
-        _asked(
+        asked(
             "tks-warehouse",
             point="shipment_order",
             item_class="other",
@@ -186,7 +186,7 @@ async def tks_lost(shop: Shop) -> Ending:
         )
     )
     shop.say("seller", "insures ¥5,000 when ordering the shipment: 2 %", _premium(quote))
-    policy = await _bought(shop, quote)
+    policy = await bought(shop, quote)
     await shop.later(hours=6)
     policy = await shop.post("policy", f"/v1/policies/{policy['policy_id']}/acceptance", {})
     shop.say("warehouse", f"takes it in; the policy is {policy['state']}")
@@ -235,7 +235,7 @@ async def jsx_late(shop: Shop) -> Ending:
     paid = datetime(2024, 5, 10, 23, 30, tzinfo=SHANGHAI)
     await shop.at(paid)
     quote = await shop.quote(
-        _asked(
+        asked(
             "jsx-cargo",
             point="sales_contact",
             item_class="clothing",
@@ -248,7 +248,7 @@ async def jsx_late(shop: Shop) -> Ending:
         )
     )
     shop.say("sales", "insures ¥6,000 of a contract customer: 1 %", _premium(quote))
-    policy = await _bought(shop, quote)
+    policy = await bought(shop, quote)
     await shop.later(minutes=15)
     policy = await shop.dispatch(policy, "JS500500", carrier="jsx")
     shop.say("warehouse", f"ships it at 23:45; the policy is {policy['state']}")
@@ -271,7 +271,7 @@ async def cssecure_lost(shop: Shop) -> Ending:
     submitted = datetime(2024, 1, 30, 9, tzinfo=SHANGHAI)
     await shop.at(submitted)
     quote = await shop.quote(
-        _asked(
+        asked(
             "cssecure",
             item_class="bag",
             value=yuan("900.00"),
@@ -283,7 +283,7 @@ async def cssecure_lost(shop: Shop) -> Ending:
         )
     )
     shop.say("checkout", "quotes ¥900 of goods that Ann bought herself: 3 %", _premium(quote))
-    policy = await _bought(shop, quote)
+    policy = await bought(shop, quote)
     shipped = datetime(2024, 1, 31, 10, tzinfo=SHANGHAI)
     await shop.at(shipped)
     await shop.dispatch(policy, "EZ6000000006CN")
@@ -303,7 +303,7 @@ async def cssecure_lost(shop: Shop) -> Ending:
     return await _paid(shop, "cssecure", policy, claim, expected="100.00")
 
 
-def _asked(
+def asked(
     plan: str,
     *,
     item_class: str,
@@ -319,7 +319,7 @@ def _asked(
     customer: Json | None = None,
 ) -> Json:
     """One item in one parcel, as a checkout asks for it."""
-    asked: dict[str, Any] = {
+    body: dict[str, Any] = {
         "plan": plan,
         "point": point,
         "customer": customer or {"customer_id": "ann", "kind": "consumer"},
@@ -338,15 +338,15 @@ def _asked(
         "shipping_fee": shipping_fee,
     }
     if insured_value is not None:
-        asked["insured_value"] = insured_value
-    return asked
+        body["insured_value"] = insured_value
+    return body
 
 
 def _premium(quote: Json) -> str:
     return shown(quote["offers"][0]["premium"])
 
 
-async def _bought(shop: Shop, quote: Json) -> Json:
+async def bought(shop: Shop, quote: Json) -> Json:
     policy = await shop.bind(quote)
     policy = await shop.pay(policy, quote["offers"][0]["premium"])
     shop.say(

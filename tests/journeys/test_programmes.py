@@ -1,0 +1,347 @@
+"""Each programme's whole way on the real stack, and its unhappy twin."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import pytest
+
+from deploy.local.ledgers import sums_to_zero
+from deploy.local.shop import Json, Shop, Surprise, of, yuan
+from deploy.local.stack import Stack
+from deploy.local.steps import Steps
+from deploy.local.stories import STORIES, Story, asked, bought
+from tests.journeys.conftest import ShopOf
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+KUALA_LUMPUR = ZoneInfo("Asia/Kuala_Lumpur")
+UTC = ZoneInfo("UTC")
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+async def test_each_story_ends_in_the_amount_its_terms_give(
+    shop_of: ShopOf, stack: Stack, story: Story
+) -> None:
+    ending = await story.tell(shop_of(story.tenant))
+
+    assert (ending.outcome, ending.payout) == ("APPROVED", ending.expected)
+    assert await sums_to_zero(stack.postgres.admin_url, Steps.quiet())
+
+
+async def mypoz_with_deposit(shop: Shop) -> tuple[Json, datetime]:
+    """Bound, the deposit paid, then verified: the policy as it waits for RM 13, and since when."""
+    await shop.at(datetime(2024, 5, 6, 9, tzinfo=KUALA_LUMPUR))
+    quote = await shop.quote(
+        asked(
+            "mypoz-cargo",
+            point="order_submission",
+            item_class="phone",
+            value=of("1000.00", "MYR"),
+            shipping_fee=of("60.00", "MYR"),
+            destination="MY",
+            order={"order_ref": "MPZ-1"},
+        )
+    )
+    policy = await shop.pay(await shop.bind(quote), of("25.00", "MYR"))
+    path = f"/v1/quotes/{quote['quote_id']}"
+    await shop.upload("quote", f"{path}/documents", "proof_of_purchase")
+    shows = ["product_name", "picture", "price", "quantity", "actual_payment_amount"]
+    verified = await shop.post(
+        "quote",
+        f"{path}/verification",
+        {"shown": shows, "verified_value": of("1000.00", "MYR")},
+    )
+    await shop.settle()
+    return policy, datetime.fromisoformat(verified["confirmed_at"])
+
+
+async def test_a_top_up_at_exactly_48_hours_is_in_time(shop_of: ShopOf) -> None:
+    shop = shop_of("mypoz")
+    policy, confirmed_at = await mypoz_with_deposit(shop)
+    await shop.at(confirmed_at + timedelta(hours=48))
+    policy = await shop.pay(policy, of("13.00", "MYR"))
+
+    assert policy["state"] == "ACTIVE"
+
+
+async def test_a_top_up_a_second_late_is_refused_and_the_deposit_goes_back(
+    shop_of: ShopOf, stack: Stack
+) -> None:
+    shop = shop_of("mypoz")
+    policy, confirmed_at = await mypoz_with_deposit(shop)
+    await shop.at(confirmed_at + timedelta(hours=48, seconds=1))
+    with pytest.raises(Surprise, match="policy-not-payable"):
+        await shop.pay(policy, of("13.00", "MYR"))
+
+    lapsed = await shop.get("policy", f"/v1/policies/{policy['policy_id']}")
+    assert lapsed["state"] == "CANCELLED"
+    refund = await balance(stack, shop, policy, "refund")
+    assert refund == -2500
+
+
+async def test_what_the_papers_do_not_show_is_asked_for_and_two_cannot_verify(
+    shop_of: ShopOf,
+) -> None:
+    shop = shop_of("mypoz")
+    await shop.at(datetime(2024, 5, 6, 9, tzinfo=KUALA_LUMPUR))
+    quote = await shop.quote(
+        asked(
+            "mypoz-cargo",
+            point="order_submission",
+            item_class="phone",
+            value=of("300.00", "MYR"),
+            shipping_fee=of("60.00", "MYR"),
+            order={"order_ref": "MPZ-2"},
+        )
+    )
+    path = f"/v1/quotes/{quote['quote_id']}"
+    await shop.upload("quote", f"{path}/documents", "proof_of_purchase")
+    value = of("300.00", "MYR")
+    insufficient = await shop.post(
+        "quote", f"{path}/verification", {"shown": ["price"], "verified_value": value}
+    )
+    assert insufficient["state"] == "INFO_REQUIRED"
+    assert "actual_payment_amount" in insufficient["missing"]
+
+    shows = ["product_name", "picture", "price", "quantity", "actual_payment_amount"]
+    body = {"shown": shows, "verified_value": value, "actual_payment": of("280.00", "MYR")}
+    await shop.post("quote", f"{path}/verification", body)
+    with pytest.raises(Surprise, match="already-verified"):
+        await shop.post("quote", f"{path}/verification", body)
+    shown = await shop.get("quote", path)
+    offer = shown["offers"][0]
+    assert (shown["state"], offer["terms"]["eligible_goods_value"]["amount_minor"]) == (
+        "PRICED",
+        28_000,
+    )
+    assert offer["premium"]["amount_minor"] == 2_500
+
+
+async def cssecure(shop: Shop, *, line: str = "EMS", **more: Any) -> Json:
+    """A paid cssecure policy, shipped on 4 January."""
+    submitted = datetime(2024, 1, 1, 9, tzinfo=SHANGHAI)
+    await shop.at(submitted)
+    quote = await shop.quote(
+        asked(
+            "cssecure",
+            item_class="shoes",
+            value=yuan("850.00"),
+            shipping_fee=yuan("350.00"),
+            insured_value=yuan("1200.00"),
+            line=line,
+            order={"order_ref": "CSS-1", "submitted_at": submitted.isoformat()},
+            **more,
+        )
+    )
+    policy = await bought(shop, quote)
+    await shop.at(datetime(2024, 1, 4, 9, tzinfo=SHANGHAI))
+    return await shop.dispatch(policy, "EZ1")
+
+
+async def test_a_delay_on_an_excluded_line_is_denied(shop_of: ShopOf) -> None:
+    shop = shop_of("cssbuy")
+    policy = await cssecure(shop, line="TRAIN")
+    await shop.at(datetime(2024, 4, 20, 9, tzinfo=SHANGHAI))
+    claim = await shop.claim(policy, "DELAY")
+
+    assert reason(claim) == ("DENIED", "LINE_EXCLUDED")
+
+
+async def test_damage_told_on_the_fourth_day_is_late_and_a_person_may_override(
+    shop_of: ShopOf,
+) -> None:
+    shop = shop_of("cssbuy")
+    policy = await cssecure(shop)
+    delivered = datetime(2024, 2, 1, 18, tzinfo=SHANGHAI)
+    await shop.at(delivered)
+    await shop.scan(policy, "delivered", delivered)
+    await shop.at(datetime(2024, 2, 5, 0, tzinfo=SHANGHAI))
+    claim = await shop.claim(policy, "DAMAGE", item_ids=["i1"])
+
+    assert reason(claim) == ("DENIED", "LATE_NOTICE")
+    assert claim["decision"]["reasons"][0]["is_discretionary"]
+    assert claim["state"] == "REFERRED"
+
+
+async def test_damage_without_its_video_is_asked_for_once_and_then_denied(
+    shop_of: ShopOf,
+) -> None:
+    shop = shop_of("cssbuy")
+    policy = await cssecure(shop)
+    delivered = datetime(2024, 2, 1, 18, tzinfo=SHANGHAI)
+    await shop.at(delivered)
+    await shop.scan(policy, "delivered", delivered)
+    await shop.later(hours=10)
+    papers = await shop.evidence(policy, "damage_list", "damage_photos")
+    claim = await shop.claim(policy, "DAMAGE", item_ids=["i1"], evidence_ids=papers)
+    assert claim["state"] == "INFO_REQUIRED"
+    assert [gap["label"] for gap in claim["decision"]["missing"]] == ["unboxing_video"]
+
+    await shop.later(days=8)
+    claim = await shop.get("claims", f"/v1/claims/{claim['claim_id']}")
+    assert reason(claim) == ("DENIED", "EVIDENCE_NOT_PROVIDED")
+
+
+async def test_a_second_claim_on_one_parcel_with_another_peril_is_denied(
+    shop_of: ShopOf,
+) -> None:
+    """JS-11: one responsibility a parcel."""
+    shop = shop_of("jsx")
+    await shop.at(datetime(2024, 5, 10, 9, tzinfo=SHANGHAI))
+    quote = await shop.quote(
+        asked(
+            "jsx-cargo",
+            point="sales_contact",
+            item_class="clothing",
+            value=yuan("2000.00"),
+            shipping_fee=yuan("100.00"),
+            insured_value=yuan("2000.00"),
+            customer={"customer_id": "acme", "kind": "account", "is_registered": True},
+            order={"order_ref": "JSX-1"},
+        )
+    )
+    policy = await bought(shop, quote)
+    await shop.at(datetime(2024, 5, 11, 9, tzinfo=SHANGHAI))
+    await shop.dispatch(policy, "JS1")
+    delivered = datetime(2024, 6, 1, 9, tzinfo=SHANGHAI)
+    await shop.at(delivered)
+    await shop.scan(policy, "delivered", delivered)
+    papers = await shop.evidence(
+        policy, "value_document", "logistics_document", "damage_photos"
+    )
+    late = await shop.claim(policy, "DELAY", evidence_ids=papers)
+    assert late["decision"]["outcome"] == "APPROVED"
+
+    damaged = await shop.claim(policy, "DAMAGE", item_ids=["i1"])
+    assert reason(damaged) == ("DENIED", "OTHER_PERIL_CLAIMED")
+    again = await shop.claim(policy, "DELAY")
+    assert reason(again) == ("DENIED", "DUPLICATE_CLAIM")
+
+
+async def test_a_claim_by_a_number_nobody_insured_is_recorded_and_denied(
+    shop_of: ShopOf,
+) -> None:
+    shop = shop_of("cssbuy")
+    await shop.at(datetime(2024, 5, 10, 9, tzinfo=SHANGHAI))
+    body = {"tracking_number": "NOBODYS1CN", "peril": "LOSS", "is_whole_parcel": True}
+    claim = await shop.post("claims", "/v1/claims", body)
+
+    assert claim["policy_id"] is None
+    assert reason(claim) == ("DENIED", "NOT_INSURED")
+
+
+async def test_a_claim_by_tracking_number_finds_its_policy(shop_of: ShopOf) -> None:
+    shop = shop_of("cssbuy")
+    policy = await cssecure(shop)
+    body = {"tracking_number": "EZ1", "peril": "LOSS", "is_whole_parcel": True}
+    claim = await shop.post("claims", "/v1/claims", body)
+
+    assert claim["policy_id"] == policy["policy_id"]
+
+
+async def test_an_advance_is_paid_once_and_the_insurer_answers_once(shop_of: ShopOf) -> None:
+    shop = shop_of("tks")
+    story = next(story for story in STORIES if story.name == "tks-warehouse")
+    ending = await story.tell(shop)
+    path = f"/v1/claims/{ending.claim_id}"
+    with pytest.raises(Surprise, match="claim-not-open"):
+        await shop.post("claims", f"{path}/advance", {})
+    with pytest.raises(Surprise, match="insurer-answered-otherwise"):
+        body = {"source": "insurer", "reference": "again", "amount": yuan("100.00")}
+        await shop.post("claims", f"{path}/recoveries", body)
+
+
+async def test_a_recovery_above_the_loss_is_refused(shop_of: ShopOf) -> None:
+    shop = shop_of("cssbuy")
+    policy = await cssecure(shop)
+    claim = await shop.claim(policy, "LOSS", is_whole_parcel=True)
+    with pytest.raises(Surprise, match="recovery-above-loss"):
+        await shop.recover(claim, "carrier", yuan("850.01"))
+    await shop.recover(claim, "carrier", yuan("850.00"))
+
+
+async def test_a_policy_is_cancelled_before_dispatch_with_its_premium_and_not_after(
+    shop_of: ShopOf, stack: Stack
+) -> None:
+    """CS-11."""
+    shop = shop_of("cssbuy")
+    submitted = datetime(2024, 1, 1, 9, tzinfo=SHANGHAI)
+    await shop.at(submitted)
+    quote = await shop.quote(
+        asked(
+            "cssecure",
+            item_class="shoes",
+            value=yuan("850.00"),
+            shipping_fee=yuan("350.00"),
+            insured_value=yuan("1200.00"),
+            order={"order_ref": "CSS-1", "submitted_at": submitted.isoformat()},
+        )
+    )
+    policy = await bought(shop, quote)
+    path = f"/v1/policies/{policy['policy_id']}/cancellation"
+    answer = await shop.post("policy", path, {"reason": "CUSTOMER_CANCEL"})
+    assert answer["policy"]["state"] == "CANCELLED"
+    assert answer["refund"]["amount_minor"] == 3_600
+    await shop.settle()
+    assert reason(await shop.claim(policy, "LOSS")) == ("DENIED", "POLICY_CANCELLED")
+
+    other = shop_of("cssbuy")
+    shipped = await cssecure(other)
+    with pytest.raises(Surprise, match="policy-not-cancellable"):
+        await other.post(
+            "policy",
+            f"/v1/policies/{shipped['policy_id']}/cancellation",
+            {"reason": "CUSTOMER_CANCEL"},
+        )
+
+
+async def test_a_claim_filed_before_the_policys_event_arrived_is_read_through(
+    shop_of: ShopOf, stack: Stack
+) -> None:
+    shop = shop_of("cssbuy")
+    submitted = datetime(2024, 1, 1, 9, tzinfo=SHANGHAI)
+    await shop.at(submitted)
+    quote = await shop.quote(
+        asked(
+            "cssecure",
+            item_class="shoes",
+            value=yuan("850.00"),
+            shipping_fee=yuan("350.00"),
+            insured_value=yuan("1200.00"),
+            order={"order_ref": "CSS-1", "submitted_at": submitted.isoformat()},
+        )
+    )
+    await stack.broker.stop()
+    try:
+        policy = await bought(shop, quote)
+        # No event can have arrived: the bus is away.
+        claim = await shop.claim(policy, "LOSS", is_whole_parcel=True)
+    finally:
+        await stack.broker.restart()
+    await shop.settle()
+
+    assert reason(claim) == ("DENIED", "BEFORE_COVER_START")
+
+
+def reason(claim: Json) -> tuple[str, str]:
+    decision = claim["decision"]
+    return decision["outcome"], decision["reasons"][0]["code"]
+
+
+async def balance(stack: Stack, shop: Shop, policy: Json, account: str) -> int:
+    connection = await asyncpg.connect(stack.postgres.admin_url)
+    try:
+        minor: int = await connection.fetchval(
+            """
+            SELECT coalesce(sum(e.amount_minor), 0)::bigint FROM policy.ledger_entries e
+            JOIN policy.ledger_transfers t USING (transfer_id)
+            WHERE t.tenant_id = $1 AND t.policy_id = $2 AND e.account = $3
+            """,
+            shop.tenant_id,
+            policy["policy_id"],
+            account,
+        )
+        return minor
+    finally:
+        await connection.close()
