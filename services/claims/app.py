@@ -19,7 +19,7 @@ def create_app(settings: ClaimsSettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
-        routers=[api.router, api.raw, deadletter_api.router, progress_api.router],
+        routers=[*api.ROUTERS, deadletter_api.router, progress_api.router],
         larger_bodies={"/v1/evidence": MAX_FILE_BYTES},
     )
     app.state.files = Files(settings.evidence)

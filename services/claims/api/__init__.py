@@ -1,0 +1,5 @@
+"""The claims service's routes: translate, open, call, render."""
+
+from services.claims.api import claims, evidence, money
+
+ROUTERS = (claims.router, evidence.router, evidence.raw, money.router)

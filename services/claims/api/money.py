@@ -1,0 +1,92 @@
+"""Money out and back: advances, recoveries, settlements."""
+
+from typing import Annotated
+
+from fastapi import Request, Response
+
+from libs.common import web
+from libs.common.auth import (
+    CLAIMS_DECIDE,
+    PAYOUTS_SETTLE,
+    Caller,
+    requires,
+)
+from libs.common.idempotency import key_of
+from libs.common.service import Db, Parts, now_of
+from services.claims import usecases
+from services.claims.api.parts import rules_of
+from services.claims.api.requests import AdvanceRequest, RecoveryRequest, SettlementRequest
+from services.claims.api.views import ClaimView, PayoutView, RecoveryView, claim_view
+
+router = web.api_router(prefix="/v1", tags=["money"])
+
+
+@router.post("/claims/{claim_id}/advance", response_model=ClaimView)
+async def pay_advance(
+    claim_id: str,
+    body: AdvanceRequest,
+    request: Request,
+    caller: Annotated[Caller, requires(CLAIMS_DECIDE)],
+    db: Db,
+    parts: Parts,
+) -> Response:
+    """Pay ahead of the insurer what the complete file is assessed at, once."""
+    key = await key_of(request, caller.tenant_id)
+    now = await now_of(db, caller)
+    command = usecases.PayAdvance(tenant_id=caller.tenant_id, claim_id=claim_id)
+    async with db.transaction(caller.tenant_id) as tx:
+        if (answer := await key.replay(tx)) is not None:
+            return answer
+        filed = await usecases.pay_advance(tx, rules_of(parts), command, now=now)
+        return await key.keep(tx, 200, await claim_view(tx, filed))
+
+
+@router.post("/claims/{claim_id}/recoveries", status_code=201, response_model=RecoveryView)
+async def record_recovery(
+    claim_id: str,
+    body: RecoveryRequest,
+    request: Request,
+    caller: Annotated[Caller, requires(CLAIMS_DECIDE)],
+    db: Db,
+    parts: Parts,
+) -> Response:
+    """What the carrier paid for the loss, or the insurer for what was advanced."""
+    key = await key_of(request, caller.tenant_id)
+    now = await now_of(db, caller)
+    command = usecases.RecordRecovery(
+        tenant_id=caller.tenant_id,
+        claim_id=claim_id,
+        source=body.source,
+        reference=body.reference,
+        amount=body.amount.to_money(),
+        is_fraud=body.is_fraud,
+    )
+    async with db.transaction(caller.tenant_id) as tx:
+        if (answer := await key.replay(tx)) is not None:
+            return answer
+        recovery = await usecases.record_recovery(tx, rules_of(parts), command, now=now)
+        return await key.keep(tx, 201, RecoveryView.of(recovery))
+
+
+@router.post("/payouts/{payout_id}/settlement", response_model=PayoutView)
+async def settle_payout(
+    payout_id: str,
+    body: SettlementRequest,
+    request: Request,
+    caller: Annotated[Caller, requires(PAYOUTS_SETTLE)],
+    db: Db,
+) -> Response:
+    """The payment system's answer to a payout it was sent. It may come twice."""
+    key = await key_of(request, caller.tenant_id)
+    now = await now_of(db, caller)
+    command = usecases.SettlePayout(
+        tenant_id=caller.tenant_id,
+        payout_id=payout_id,
+        state=body.state,
+        reference=body.reference,
+    )
+    async with db.transaction(caller.tenant_id) as tx:
+        if (answer := await key.replay(tx)) is not None:
+            return answer
+        payout = await usecases.settle_payout(tx, command, now=now)
+        return await key.keep(tx, 200, PayoutView.of(payout))

@@ -1,0 +1,159 @@
+"""What callers of the claims service send."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+
+from libs.common.money import Money
+from libs.common.plans.codes import CAUSES, EVIDENCE, PERILS
+from libs.common.wire import (
+    Body,
+    Code,
+    Flag,
+    IdOf,
+    Instant,
+    Matching,
+    MoneyIn,
+    OneLine,
+    Reference,
+    TrackingNumber,
+)
+from services.claims.domain.cases import Findings, Statement
+
+MAX_ITEMS = 100
+Peril = Annotated[
+    str, Matching("|".join(sorted(PERILS)), f"one of {', '.join(sorted(PERILS))}")
+]
+Cause = Annotated[
+    str, Matching("|".join(sorted(CAUSES)), f"one of {', '.join(sorted(CAUSES))}")
+]
+
+
+Kind = Annotated[
+    str, Matching("|".join(sorted(EVIDENCE)), f"one of {', '.join(sorted(EVIDENCE))}")
+]
+EvidenceIds = Annotated[tuple[Annotated[str, IdOf("evd")], ...], Field(max_length=50)]
+
+
+class ClaimRequest(Body):
+    """Name the policy, or its parcel by tracking number, or its order."""
+
+    policy_id: Annotated[str, IdOf("pol")] | None = None
+    tracking_number: TrackingNumber | None = None
+    carrier: Annotated[str, OneLine(64)] | None = None
+    order_ref: Reference | None = None
+    peril: Peril
+    evidence_ids: EvidenceIds = ()
+    """Files uploaded for this policy (POST /v1/evidence)."""
+    is_whole_parcel: Flag = False
+    item_ids: Annotated[tuple[Code, ...], Field(max_length=MAX_ITEMS)] = ()
+    """The items concerned, where it is not the whole parcel."""
+    claimed_value: MoneyIn | None = None
+    causes: Annotated[tuple[Cause, ...], Field(max_length=10)] = ()
+    event_at: Instant | None = None
+    exception_noted: Flag = False
+    """Whether the loss or damage was noted on the delivery receipt."""
+    carrier_paid: MoneyIn | None = None
+    """What the carrier paid already for the same items."""
+    refund_to_buyer: MoneyIn | None = None
+    unavailable_evidence: Annotated[tuple[Code, ...], Field(max_length=20)] = ()
+    """Kinds of evidence that can never be had."""
+
+    def to_statement(self) -> Statement:
+        return Statement(
+            peril=self.peril,
+            is_whole_parcel=self.is_whole_parcel,
+            item_ids=self.item_ids,
+            claimed_value=_money(self.claimed_value),
+            causes=self.causes,
+            event_at=self.event_at,
+            exception_noted=self.exception_noted,
+            carrier_paid=_money(self.carrier_paid),
+            refund_to_buyer=_money(self.refund_to_buyer),
+            unavailable=self.unavailable_evidence,
+        )
+
+
+def _money(amount: MoneyIn | None) -> Money | None:
+    return None if amount is None else amount.to_money()
+
+
+class SettlementRequest(Body):
+    state: Annotated[str, Matching("CONFIRMED|FAILED", "CONFIRMED or FAILED")]
+    reference: Reference
+    """The payment system's own reference."""
+
+
+class EvidenceRequest(Body):
+    evidence_ids: Annotated[EvidenceIds, Field(min_length=1)]
+
+
+Grade = Annotated[
+    str, Matching(r"0(\.\d{1,4})?|1(\.0{1,4})?", 'a grade from "0" to "1", such as "0.5"')
+]
+
+
+class FindingsIn(Body):
+    """What was established; what is left out stays as it was."""
+
+    proven_value: MoneyIn | None = None
+    refund_to_buyer: MoneyIn | None = None
+    insurer_approved: MoneyIn | None = None
+    """The amount the insurer approved in the end."""
+    insurer_decided: Flag | None = None
+    """False while the case lies with the insurer."""
+    video_elements: Annotated[tuple[Code, ...], Field(max_length=10)] = ()
+    grades: dict[Code, Grade] = {}  # noqa: RUF012 - pydantic copies it
+    """How badly each item is damaged, by item id."""
+    packing: Code | None = None
+    exception_noted: Flag | None = None
+    freight_paid: Flag | None = None
+    is_misdeclared: Flag | None = None
+    """Buy-yourself goods that were not marked as what they are."""
+    loss_confirmed_at: Instant | None = None
+
+    def to_findings(self) -> Findings:
+        return Findings(
+            proven_value=_money(self.proven_value),
+            refund_to_buyer=_money(self.refund_to_buyer),
+            insurer_approved=_money(self.insurer_approved),
+            insurer_decided=self.insurer_decided,
+            video_elements=self.video_elements,
+            grades={item_id: Decimal(grade) for item_id, grade in self.grades.items()},
+            packing=self.packing,
+            exception_noted=self.exception_noted,
+            is_freight_paid=self.freight_paid,
+            is_misdeclared=self.is_misdeclared,
+            loss_confirmed_at=self.loss_confirmed_at,
+        )
+
+
+class DecisionRequest(Body):
+    findings: FindingsIn = FindingsIn()
+    insurer_approved: MoneyIn | None = None
+    """Short for `findings.insurer_approved`."""
+    settles: Flag = True
+    """Whether the engine's answer on these findings stands now; false only records them."""
+
+    def to_findings(self) -> Findings:
+        found = self.findings.to_findings()
+        if self.insurer_approved is None:
+            return found
+        return replace(
+            found, insurer_approved=self.insurer_approved.to_money(), insurer_decided=True
+        )
+
+
+class RecoveryRequest(Body):
+    source: Annotated[str, Matching("carrier|insurer", "carrier or insurer")]
+    reference: Reference
+    """The payer's own: the same money told twice is one."""
+    amount: MoneyIn
+    is_fraud: Flag = False
+    """The insurer refuses because of fraud or false papers."""
+
+
+class AdvanceRequest(Body):
+    pass
