@@ -111,9 +111,11 @@ def due_on(
     day = local_day(start, zone)
     if duration.unit is Unit.MONTHS:
         return add_months(day, duration.count) + timedelta(days=_paused_days(pauses, zone))
-    if duration.unit is Unit.DAYS and not pauses:
-        return day + timedelta(days=duration.count)
-    return _count_days(day, duration, zone, calendar, pauses)
+    if pauses:
+        return _count_days(day, duration, zone, calendar, pauses)
+    if duration.unit is Unit.WORKING_DAYS:
+        return add_working_days(day, duration.count, calendar)
+    return day + timedelta(days=duration.count)
 
 
 def first_late_instant(

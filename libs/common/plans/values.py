@@ -65,10 +65,6 @@ class Goods:
             return Verdict.DECLINE
         return Verdict.ACCEPT if item_class in self.accept else self.otherwise
 
-    @property
-    def accepts_all(self) -> bool:
-        return not self.decline and self.otherwise is Verdict.ACCEPT
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
