@@ -23,7 +23,7 @@ from libs.common.deadlines import DeadlineRunner, Job
 from libs.common.outbox import Relay
 from libs.common.plans.book import PlanBook
 from libs.common.plans.reading import load
-from libs.common.plans.tenants import Tenants, load_tenants
+from libs.common.plans.tenants import Tenants, check_plans, load_tenants
 from libs.common.settings import Settings
 
 CLIENT_TIMEOUT_SECONDS = 5.0
@@ -66,12 +66,14 @@ async def run(service: Service, settings: Settings) -> AsyncIterator[Running]:
     producer = Producer(settings.kafka_bootstrap_servers, idempotent=settings.kafka_idempotent)
     http = httpx.AsyncClient(timeout=CLIENT_TIMEOUT_SECONDS)
     try:
+        plans, tenants = load(settings.plans), load_tenants(settings.tenants)
+        check_plans(tenants, plans.versions, settings.tenants)
         running = Running(
             name=service.name,
             settings=settings,
             db=db,
-            plans=load(settings.plans),
-            tenants=load_tenants(settings.tenants),
+            plans=plans,
+            tenants=tenants,
             http=http,
             signer=ServiceSigner(settings, service.name),
         )

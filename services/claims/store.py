@@ -10,6 +10,7 @@ import msgspec
 from libs.common.db import Row, Tx
 from libs.common.errors import NotFound
 from libs.common.money import Money
+from libs.common.plans.wire import to_wire
 from services.claims.domain.cases import (
     Claim,
     Cover,
@@ -382,7 +383,7 @@ async def insert_decision(
         decision.payout.currency,
         _json(Parts.of(decision)),
         _json(decision),
-        _json(facts),
+        _json(to_wire(facts)),
         policy_sequence,
         decision.plan,
         decision.version,

@@ -224,6 +224,16 @@ def test_damage_counts_each_item_at_its_grade_and_declined_items_not_at_all() ->
     assert known["claimed_biy_weight_kg"] == Decimal("0.5000")
 
 
+def test_a_loss_that_names_neither_items_nor_a_value_is_of_the_whole_parcel() -> None:
+    now = at("2024-03-02T09:00")
+    named = {"item_ids": ("i1",)}
+    cover = a_cover(terms=some_terms(items=(an_item(),)))
+
+    assert facts(a_case(cover, a_claim("LOSS", now)), now)["whole_parcel"]
+    assert not facts(a_case(cover, a_claim("LOSS", now, statement=named)), now)["whole_parcel"]
+    assert not facts(a_case(cover, a_claim("DAMAGE", now)), now)["whole_parcel"]
+
+
 def test_an_adjudicators_word_stands_over_the_claimants() -> None:
     now = at("2024-03-02T09:00")
     claim = a_claim(

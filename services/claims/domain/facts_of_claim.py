@@ -9,7 +9,16 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from libs.common.money import Money
-from services.claims.domain.cases import Case, Claim, Cover, EarlierClaim, Item, Tracking, total
+from services.claims.domain.cases import (
+    Case,
+    Claim,
+    Cover,
+    EarlierClaim,
+    Item,
+    Statement,
+    Tracking,
+    total,
+)
 
 T = TypeVar("T")
 
@@ -92,7 +101,7 @@ def _of_claim(cover: Cover, claim: Claim) -> Mapping[str, Any]:
         "info_requested_at": claim.info_requested_at,
         "event_at": said.event_at,
         "causes": said.causes,
-        "whole_parcel": said.is_whole_parcel,
+        "whole_parcel": _is_whole(said),
         "evidence": tuple(dict.fromkeys((*purchase_documents, *claim.evidence))),
         "evidence_unavailable": said.unavailable,
         "loss_confirmed_at": _first(found.loss_confirmed_at, cover.tracking.loss_confirmed_at),
@@ -145,6 +154,12 @@ def _of_earlier(earlier: tuple[EarlierClaim, ...], currency: str) -> Mapping[str
         "shipping_paid": total([claim.shipping_paid for claim in earlier], currency).decimal,
         "delay_paid": total([claim.delay_paid for claim in earlier], currency).decimal,
     }
+
+
+def _is_whole(said: Statement) -> bool:
+    """A loss that names neither items nor a value is of the whole parcel (CS-15)."""
+    names_less = said.item_ids or said.claimed_value is not None
+    return said.is_whole_parcel or (said.peril == "LOSS" and not names_less)
 
 
 def _state(case: Case) -> str:
