@@ -1,9 +1,7 @@
 """Policies end to end: the real quote service answers on a port, and policies bind from it."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -12,31 +10,16 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
-import uvicorn
 from fastapi import FastAPI
 
 from libs.common import testclock
 from libs.common.db import Database
-from libs.common.deadlines import DeadlineRunner
 from libs.common.testclock import TestClock
 from tests.conftest import AppOf, DbOf, Token
 from tests.policy.builders import PROGRAMMES_BY_PLAN, TENANT, Json, a_quote_request, amount, at
+from tests.policy.serving import served
 
 Serve = Callable[[FastAPI], Awaitable[str]]
-
-
-@asynccontextmanager
-async def _served(app: FastAPI) -> AsyncIterator[str]:
-    """A running application on a free port; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None)
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await task
 
 
 @pytest_asyncio.fixture
@@ -45,7 +28,7 @@ async def serve() -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
         async def open_port(app: FastAPI) -> str:
-            return await stack.enter_async_context(_served(app))
+            return await stack.enter_async_context(served(app))
 
         yield open_port
 
@@ -195,12 +178,3 @@ def set_clock(db_of: DbOf) -> SetClock:
                 await testclock.follow(tx, clock)
 
     return set_now
-
-
-async def fire_due(client: Any, now: str) -> None:
-    """Let the deadlines of the client's service that are due by then do their work."""
-    running = client.app.state.running
-    runner = DeadlineRunner(running.db, running.jobs, "tests")
-    async with running.db.worker() as connection:
-        while await runner.fire_due(connection, at(now)):
-            pass

@@ -1,0 +1,36 @@
+"""Applications of the tests on real ports, and their deadlines fired when a test says so."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from libs.common.deadlines import DeadlineRunner
+from tests.policy.builders import at
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """A running application on a free port; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None)
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
+
+
+async def fire_due(client: Any, now: str) -> None:
+    """Let the deadlines of the client's service that are due by then do their work."""
+    running = client.app.state.running
+    runner = DeadlineRunner(running.db, running.jobs, "tests")
+    async with running.db.worker() as connection:
+        while await runner.fire_due(connection, at(now)):
+            pass
