@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import msgspec
 
 TENANT_ID = re.compile(r"^[a-z0-9][a-z0-9-]{1,62}$")
 
@@ -109,6 +110,11 @@ class Database:
         """Raises when the database does not answer within two seconds."""
         async with self._pool.acquire(timeout=2) as connection:
             await connection.fetchval("SELECT 1", timeout=2)
+
+
+def jsonb(value: object) -> str:
+    """The text of a json column: dataclasses and structs as objects, decimals as strings."""
+    return msgspec.json.encode(value).decode()
 
 
 def service_role(service: str) -> str:

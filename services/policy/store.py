@@ -7,7 +7,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from libs.common.db import Row, Tx
+from libs.common.db import Row, Tx, jsonb
 from libs.common.errors import Conflict, NotFound
 from libs.common.money import Money
 from services.policy.domain.parcels import Scan
@@ -79,7 +79,7 @@ async def insert_policy(tx: Tx, policy: Policy, contact: Contact) -> None:
             policy.plan.version,
             policy.plan.sha256,
             policy.state,
-            _json(policy.terms),
+            jsonb(policy.terms),
             policy.terms.premium.currency,
             policy.terms.premium.amount_minor,
             policy.premium_paid.amount_minor,
@@ -89,7 +89,7 @@ async def insert_policy(tx: Tx, policy: Policy, contact: Contact) -> None:
             policy.cover_start,
             policy.carrier,
             policy.tracking_number,
-            _json(policy.tracking),
+            jsonb(policy.tracking),
             contact.email,
             contact.locale,
         )
@@ -118,13 +118,13 @@ async def save_policy(tx: Tx, policy: Policy, *, refund: Money | None = None) ->
         policy.cover_start,
         policy.carrier,
         policy.tracking_number,
-        _json(policy.tracking),
+        jsonb(policy.tracking),
         policy.last_paid_at,
         policy.top_up_lapses_at,
         policy.plan.plan,
         policy.plan.version,
         policy.plan.sha256,
-        _json(policy.terms),
+        jsonb(policy.terms),
         policy.terms.premium.amount_minor,
         None if refund is None else refund.amount_minor,
     )
@@ -371,7 +371,3 @@ def _payment(row: Row) -> Payment:
         amount=Money(row["amount_minor"], row["currency"]),
         received_at=row["received_at"],
     )
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
