@@ -1,0 +1,256 @@
+"""Claims, and every decision ever made on them. Every query names its tenant."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from libs.common.db import Row, Tx, jsonb
+from libs.common.errors import NotFound
+from libs.common.money import Money
+from libs.common.plans.wire import to_wire
+from services.claims.domain.cases import (
+    Claim,
+    EarlierClaim,
+    Findings,
+    Statement,
+)
+from services.claims.domain.decision import Decision
+from services.claims.domain.filing import Parts
+
+_statement = msgspec.json.Decoder(Statement)
+_findings = msgspec.json.Decoder(Findings)
+_parts = msgspec.json.Decoder(Parts)
+
+_CLAIM = """
+    c.claim_id, c.tenant_id, c.policy_id, c.state, c.statement, c.findings, c.notified_at, c.filed_at,
+    c.filed_by, c.info_requested_at, ARRAY(
+        SELECT DISTINCT kind FROM evidence e
+        WHERE e.claim_id = c.claim_id AND e.tenant_id = c.tenant_id ORDER BY kind
+    ) AS evidence
+"""
+
+
+class UnknownClaim(NotFound):
+    code = "unknown-claim"
+    title = "There is no such claim in your account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiledClaim:
+    """A claim as it is kept: the case's claim, its policy, its state and who filed it."""
+
+    claim: Claim
+    tenant_id: str
+    # None: no policy of the tenant has this parcel.
+    policy_id: str | None
+    state: str
+    filed_by: str
+
+    @property
+    def claim_id(self) -> str:
+        return self.claim.claim_id
+
+    @property
+    def key(self) -> str:
+        """What orders its events: the policy, or the claim itself where there is none."""
+        return self.policy_id or self.claim_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptDecision:
+    """A decision as it was made: `decision` and `facts` as JSON, to be shown and to be replayed."""
+
+    decision_id: str
+    claim_id: str
+    number: int
+    outcome: str
+    is_settled: bool
+    payout: Money
+    decision: dict[str, Any]
+    plan: str
+    plan_version: int
+    decided_by: str
+    decided_at: datetime
+
+
+async def insert_claim(tx: Tx, filed: FiledClaim) -> None:
+    await tx.execute(
+        """
+        INSERT INTO claims (claim_id, tenant_id, policy_id, peril, state, statement, findings,
+                            notified_at, filed_at, filed_by, info_requested_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        """,
+        filed.claim_id,
+        filed.tenant_id,
+        filed.policy_id,
+        filed.claim.statement.peril,
+        filed.state,
+        jsonb(filed.claim.statement),
+        jsonb(filed.claim.findings),
+        filed.claim.notified_at,
+        filed.claim.filed_at,
+        filed.filed_by,
+        filed.claim.info_requested_at,
+    )
+
+
+async def save_claim(tx: Tx, filed: FiledClaim) -> None:
+    await tx.execute(
+        """
+        UPDATE claims SET state = $3, statement = $4, findings = $5, info_requested_at = $6
+        WHERE claim_id = $1 AND tenant_id = $2
+        """,
+        filed.claim_id,
+        filed.tenant_id,
+        filed.state,
+        jsonb(filed.claim.statement),
+        jsonb(filed.claim.findings),
+        filed.claim.info_requested_at,
+    )
+
+
+async def get_claim(tx: Tx, claim_id: str, *, tenant_id: str) -> FiledClaim:
+    row = await tx.fetchrow(
+        f"SELECT {_CLAIM} FROM claims c WHERE c.claim_id = $1 AND c.tenant_id = $2",
+        claim_id,
+        tenant_id,
+    )
+    if row is None:
+        raise UnknownClaim(f"No claim {claim_id} in your account.")
+    return _claim(row)
+
+
+async def list_claims_of_policy(tx: Tx, policy_id: str, *, tenant_id: str) -> list[FiledClaim]:
+    """All claims ever made on the policy, oldest first."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_CLAIM} FROM claims c
+        WHERE c.policy_id = $1 AND c.tenant_id = $2 ORDER BY c.filed_at, c.claim_id
+        """,
+        policy_id,
+        tenant_id,
+    )
+    return [_claim(row) for row in rows]
+
+
+async def list_earlier(tx: Tx, filed: FiledClaim) -> tuple[EarlierClaim, ...]:
+    """The other claims on the policy, with what their latest settled decision pays."""
+    rows = await tx.fetch(
+        """
+        SELECT c.peril, c.state, c.statement, d.outcome, d.parts
+        FROM claims c LEFT JOIN LATERAL (
+            SELECT outcome, parts FROM decisions
+            WHERE claim_id = c.claim_id AND tenant_id = c.tenant_id AND is_settled
+            ORDER BY number DESC LIMIT 1
+        ) d ON true
+        WHERE c.policy_id = $1 AND c.tenant_id = $2 AND c.claim_id <> $3 ORDER BY c.claim_id
+        """,
+        filed.policy_id,
+        filed.tenant_id,
+        filed.claim_id,
+    )
+    return tuple(_earlier(row) for row in rows)
+
+
+async def insert_decision(
+    tx: Tx,
+    filed: FiledClaim,
+    decision: Decision,
+    facts: dict[str, Any],
+    *,
+    decision_id: str,
+    number: int,
+    is_settled: bool,
+    decided_by: str,
+    policy_sequence: int,
+    now: datetime,
+) -> None:
+    await tx.execute(
+        """
+        INSERT INTO decisions (decision_id, tenant_id, claim_id, number, outcome, is_settled,
+                               payout_minor, currency, parts, decision, facts, policy_sequence, plan,
+                               plan_version, plan_sha256, decided_by, decided_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+        """,
+        decision_id,
+        filed.tenant_id,
+        filed.claim_id,
+        number,
+        decision.outcome.value,
+        is_settled,
+        decision.payout.amount_minor,
+        decision.payout.currency,
+        jsonb(Parts.of(decision)),
+        jsonb(decision),
+        jsonb(to_wire(facts)),
+        policy_sequence,
+        decision.plan,
+        decision.version,
+        decision.sha256,
+        decided_by,
+        now,
+    )
+
+
+async def find_latest_decision(tx: Tx, claim_id: str, *, tenant_id: str) -> KeptDecision | None:
+    row = await tx.fetchrow(
+        """
+        SELECT * FROM decisions WHERE claim_id = $1 AND tenant_id = $2 ORDER BY number DESC LIMIT 1
+        """,
+        claim_id,
+        tenant_id,
+    )
+    return None if row is None else _decision(row)
+
+
+def _claim(row: Row) -> FiledClaim:
+    return FiledClaim(
+        claim=Claim(
+            claim_id=row["claim_id"],
+            statement=_statement.decode(row["statement"]),
+            findings=_findings.decode(row["findings"]),
+            notified_at=row["notified_at"],
+            filed_at=row["filed_at"],
+            evidence=tuple(row["evidence"]),
+            info_requested_at=row["info_requested_at"],
+        ),
+        tenant_id=row["tenant_id"],
+        policy_id=row["policy_id"],
+        state=row["state"],
+        filed_by=row["filed_by"],
+    )
+
+
+def _earlier(row: Row) -> EarlierClaim:
+    statement = _statement.decode(row["statement"])
+    if row["state"] == "WITHDRAWN" or row["parts"] is None:
+        outcome = "WITHDRAWN" if row["state"] == "WITHDRAWN" else "OPEN"
+        return EarlierClaim(peril=row["peril"], outcome=outcome, item_ids=statement.item_ids)
+    parts = _parts.decode(row["parts"])
+    return EarlierClaim(
+        peril=row["peril"],
+        outcome=row["outcome"],
+        item_ids=statement.item_ids,
+        goods_paid=parts.goods,
+        buy_yourself_paid=parts.buy_yourself,
+        shipping_paid=parts.shipping,
+        delay_paid=parts.delay,
+    )
+
+
+def _decision(row: Row) -> KeptDecision:
+    return KeptDecision(
+        decision_id=row["decision_id"],
+        claim_id=row["claim_id"],
+        number=row["number"],
+        outcome=row["outcome"],
+        is_settled=row["is_settled"],
+        payout=Money(row["payout_minor"], row["currency"]),
+        decision=msgspec.json.decode(row["decision"]),
+        plan=row["plan"],
+        plan_version=row["plan_version"],
+        decided_by=row["decided_by"],
+        decided_at=row["decided_at"],
+    )
