@@ -19,7 +19,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from libs.common import deadletter
+from libs.common import deadletter, telemetry
 from libs.common.bus import BATCH_LIMIT, BusUnavailable, Inbound, Subscription, subscribe
 from libs.common.db import TENANT_ID, Database, Tx
 from libs.common.deadletter import Parking
@@ -252,6 +252,12 @@ async def _handle_together(db: Database, consumer: str, ready: Sequence[_Ready])
         new = await _first_sight(tx, consumer, ready)
         for reader, run in runs([r for r in ready if r.received.event_id in new]):
             await reader.handle(tx, run)
+    for r in ready:
+        _count(consumer, r, "handled" if r.received.event_id in new else "repeated")
+
+
+def _count(consumer: str, ready: _Ready, result: str) -> None:
+    telemetry.CONSUMED.labels(consumer, ready.reader.shape.__name__, result).inc()
 
 
 async def _first_sight(tx: Tx, consumer: str, ready: Sequence[_Ready]) -> set[str]:

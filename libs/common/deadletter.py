@@ -6,9 +6,10 @@ from datetime import datetime
 
 import msgspec
 
+from libs.common import telemetry
 from libs.common.bus import Inbound
 from libs.common.db import Database, Row
-from libs.common.events import Envelope, decode
+from libs.common.events import TYPE_PREFIX, Envelope, decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,19 @@ async def park(db: Database, consumer: str, message: Inbound, parking: Parking) 
             parking.cause,
             _storable(parking.detail),
         )
+    telemetry.CONSUMED.labels(
+        consumer, "" if envelope is None else _class_name(envelope.type), _result(parking)
+    ).inc()
+
+
+def _class_name(wire: str) -> str:
+    """`PolicyPaid` of `io.parcelcover.PolicyPaid.v1`; anything else is one label."""
+    name = wire.removeprefix(TYPE_PREFIX).partition(".")[0]
+    return name if name.isidentifier() and len(name) < 64 else "other"
+
+
+def _result(parking: Parking) -> str:
+    return "waiting" if parking.cause is None else "parked"
 
 
 async def blocked_keys(db: Database, consumer: str, keys: Iterable[str]) -> set[str]:

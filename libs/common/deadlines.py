@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from libs.common import telemetry
 from libs.common.clock import system_now
 from libs.common.db import Database, Tx
 
@@ -141,6 +142,7 @@ class DeadlineRunner:
     async def _fire(self, connection: Any, deadline: Deadline) -> None:
         try:
             await self._jobs[deadline.kind](deadline)
+            telemetry.DEADLINES_FIRED.labels(deadline.kind, "done").inc()
         except Exception as failure:  # noqa: BLE001 - kept with its failure, and tried again
             _log.error(
                 "deadline_failed",
@@ -148,6 +150,7 @@ class DeadlineRunner:
                 subject=deadline.subject,
                 exc_info=failure,
             )
+            telemetry.DEADLINES_FIRED.labels(deadline.kind, "failed").inc()
             await self._put_off(connection, deadline, repr(failure))
 
     async def _put_off(self, connection: Any, deadline: Deadline, failure: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from libs.common import telemetry
 from libs.common.bus import BusUnavailable, Outbound, Producer
 from libs.common.db import Database, Tx
 from libs.common.events import Announcement, encode, with_sequence
@@ -24,6 +25,7 @@ MAX_EVENT_BYTES = 900_000
 RELAY_BATCH = 2_000
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 1.0
+MEASURE_SECONDS = 10.0
 
 _log = structlog.get_logger()
 
@@ -85,6 +87,7 @@ class Relay:
         self._producer = producer
         self._lock_class = zlib.crc32(f"outbox/{service}".encode()) & 0x7FFFFFFF
         self._wake = asyncio.Event()
+        self._measure_at = 0.0
 
     def wake(self) -> None:
         self._wake.set()
@@ -117,7 +120,24 @@ class Relay:
                 held += await _take_shards(connection, self._lock_class, held)
             while await relay_pending(connection, self._producer, held) == RELAY_BATCH:
                 pass
+            await self._measure(connection)
             await self._wait()
+
+    async def _measure(self, connection: Any) -> None:
+        """How much waits, and for how long, now and then."""
+        now = asyncio.get_running_loop().time()
+        if now < self._measure_at:
+            return
+        self._measure_at = now + MEASURE_SECONDS
+        row = await connection.fetchrow(
+            """
+            SELECT count(*) AS depth,
+                coalesce(extract(epoch FROM now() - min(appended_at)), 0)::float8 AS oldest
+            FROM outbox
+            """
+        )
+        telemetry.OUTBOX_DEPTH.set(row["depth"])
+        telemetry.OUTBOX_OLDEST_SECONDS.set(row["oldest"])
 
     async def _wait(self) -> None:
         try:

@@ -62,28 +62,10 @@ CONSUMED: Final = Counter(
     ["consumer", "type", "result"],
     registry=REGISTRY,
 )
-CONSUMER_LAG_SECONDS: Final = Gauge(
-    "parcelcover_consumer_lag_seconds",
-    "Age of the last event taken when it was taken.",
-    ["consumer", "topic"],
-    registry=REGISTRY,
-)
-PARKED: Final = Gauge(
-    "parcelcover_parked",
-    "Dead letters, and the events that wait behind them.",
-    ["consumer"],
-    registry=REGISTRY,
-)
 DEADLINES_FIRED: Final = Counter(
     "parcelcover_deadlines_fired",
     "Deadlines run, by result: done, failed.",
     ["kind", "result"],
-    registry=REGISTRY,
-)
-DEADLINE_LAG_SECONDS: Final = Histogram(
-    "parcelcover_deadline_lag_seconds",
-    "From the instant a deadline was due to the instant it ran.",
-    buckets=(0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0),
     registry=REGISTRY,
 )
 
