@@ -89,7 +89,6 @@ class Consumer:
         self._handlers = handlers
         self.subscription: Subscription | None = None
         # For whoever must know that nothing moves any more.
-        self.handled = 0
         self._is_busy = False
         self._release_at = 0.0
 
@@ -121,7 +120,6 @@ class Consumer:
             await asyncio.sleep(RETRY_SECONDS)
         else:
             await subscription.done(messages)
-            self.handled += len(messages)
         finally:
             self._is_busy = False
 

@@ -35,7 +35,6 @@ async def show_progress(
 
 async def progress_of(parts: Running, tenant_id: str) -> Progress:
     is_idle = parts.consumer is None or await parts.consumer.is_idle()
-    handled = 0 if parts.consumer is None else parts.consumer.handled
     async with parts.db.transaction(tenant_id) as tx:
         row = await tx.fetchrow(
             """
@@ -43,6 +42,8 @@ async def progress_of(parts: Running, tenant_id: str) -> Progress:
                 (SELECT count(*) FROM deadlines
                  WHERE tenant_id = $1 AND due_at <= coalesce(c.now, now())) AS due_deadlines,
                 (SELECT count(*) FROM outbox WHERE tenant_id = $1) AS pending_events,
+                (SELECT count(*) FROM inbox
+                 WHERE tenant_id = $1 AND tenant_id LIKE 'sbx-%') AS handled,
                 (SELECT coalesce(sum(last), 0)::bigint FROM event_sequences
                  WHERE tenant_id = $1) AS announced
             FROM (VALUES ($1)) AS t (tenant_id) LEFT JOIN test_clocks c USING (tenant_id)
@@ -50,4 +51,4 @@ async def progress_of(parts: Running, tenant_id: str) -> Progress:
             tenant_id,
         )
     assert row is not None
-    return Progress(**dict(row), handled=handled, is_idle=is_idle)
+    return Progress(**dict(row), is_idle=is_idle)
