@@ -22,9 +22,11 @@ from deploy.local.processes import ChildEnded, Server, StartRefused
 from deploy.local.services import USUAL_PORTS, Service, Surroundings, environment
 from deploy.local.smtp import Mailbox
 from deploy.local.steps import Steps
+from libs.common.auth import SCOPES
 from libs.common.migrate import SERVICES, EditedMigration, migrate
 
 FOLDER = Path(".parcelcover")
+TRIAL_TENANT = "sbx-cssbuy-me"
 _ROOMS = ("postgres", "kafka", "mails", "keys", "logs", "evidence")
 _POLL_SECONDS = 0.2
 
@@ -234,12 +236,17 @@ async def _stop_all(services: Iterable[Service]) -> None:
 
 
 def _introduce(stack: Stack, steps: Steps) -> None:
+    """Where everything is, and a request to begin with."""
     for name, url in stack.urls.items():
-        steps.say(f"  {name:<9} {url}/docs")
+        steps.say(f"  {name:<9} {url}/openapi.json")
     steps.say(f"  mails     {stack.mailbox.folder}")
     steps.say(f"  database  {stack.postgres.admin_url}")
     steps.say(f"  kafka     {stack.bootstrap}")
-    steps.say("Ctrl-C stops everything; the data is kept.")
+    token = stack.token(tenant=TRIAL_TENANT, scopes=SCOPES)
+    steps.say(f"\nA sandbox's token for an hour ({TRIAL_TENANT}), and what it sells:")
+    steps.say(f"  export TOKEN={token}")
+    steps.say(f'  curl -H "Authorization: Bearer $TOKEN" {stack.urls["quote"]}/v1/plans')
+    steps.say("\nCtrl-C stops everything; the data is kept.")
 
 
 def _absolute(folder: Path) -> Path:
