@@ -1,5 +1,6 @@
 """Quotes: asked for on the hot route, shown and listed."""
 
+import hashlib
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from starlette.routing import Route
 from libs.common.auth import QUOTES_READ, QUOTES_WRITE, Caller, requires
 from libs.common.db import Database
 from libs.common.errors import Refusal
-from libs.common.idempotency import key_of
+from libs.common.idempotency import bare_key
 from libs.common.ids import new_id
 from libs.common.pagination import BadCursor, Listing, Page, Paging, paging
 from libs.common.problems import problem_responses
@@ -55,7 +56,8 @@ async def ask_quote(request: Request) -> Response:
     # Twice: first for what has two readings, such as a name given twice, which msgspec lets pass.
     read_json(body)
     asked = decode(_request, body)
-    key = await _key(request, caller.tenant_id)
+    understood = msgspec.json.encode(asked)
+    key = _key(request, understood)
     parts = running_of(request)
     writer: QuoteWriter = request.app.state.quote_writer
     try:
@@ -79,7 +81,7 @@ async def ask_quote(request: Request) -> Response:
         created_at=issued.created_at,
         valid_until=issued.valid_until,
         order_ref=ask.order_ref,
-        request=msgspec.json.encode(asked),
+        request=understood,
         answer=answer,
         key=key,
     )
@@ -136,12 +138,15 @@ async def show_quote(
     return Response(answer_at(quote, now), media_type="application/json")
 
 
-async def _key(request: Request, tenant_id: str) -> UsedKey | None:
-    """The request's Idempotency-Key, which here may be missing."""
-    if "idempotency-key" not in request.headers:
+def _key(request: Request, understood: bytes) -> UsedKey | None:
+    """The request's Idempotency-Key, which here may be missing.
+
+    The fingerprint is of what was understood: the same request written otherwise is the same.
+    """
+    header = request.headers.get("idempotency-key")
+    if header is None:
         return None
-    key = await key_of(request, tenant_id)
-    return UsedKey(key=key.key, body_sha256=key.fingerprint)
+    return UsedKey(key=bare_key(header), body_sha256=hashlib.sha256(understood).digest())
 
 
 async def _earlier(db: Database, tenant_id: str, key: UsedKey | None) -> Written | None:

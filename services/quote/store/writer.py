@@ -2,7 +2,8 @@
 
 A commit costs the disk the same for one quote as for a hundred. So requests put their quote into a
 queue, and each is answered after the commit that holds it. While one transaction is on its way
-the next batch gathers.
+the next batch gathers: an idle writer that waited a millisecond for company wrote no more quotes a
+second at any load, and made a lone one wait (2.6 ms instead of 1.5).
 """
 
 import asyncio
@@ -28,8 +29,6 @@ from services.quote.store.quotes import Quote, UsedKey, find_quotes_of_keys, ins
 # More would only wait longer than a checkout does.
 MAX_WAITING = 1_000
 MAX_BATCH = 200
-# An idle writer lets a moment pass, so that requests that came together are written together.
-GATHER_SECONDS = 0.001
 PATIENCE_SECONDS = 5.0
 STOP_SECONDS = 10.0
 
@@ -101,7 +100,6 @@ class QuoteWriter:
             if not self._queue:
                 self._wake.clear()
                 await self._wake.wait()
-                await asyncio.sleep(GATHER_SECONDS)
             await self._write(self._next_batch())
 
     def stop(self) -> None:
