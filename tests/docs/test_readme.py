@@ -12,6 +12,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from deploy.cli import app as command_line
+from deploy.local.stories import STORIES
 from libs.common.events import decode, wire_type
 from libs.common.migrate import SERVICES
 from libs.common.settings import PROGRAMMES, Settings
@@ -230,6 +231,12 @@ def test_every_programme_is_in_the_table_with_its_tenant() -> None:
     }
 
     assert {_code(file): _code(tenant) for file, tenant, _ in rows} == files
+
+
+def test_the_demo_shown_has_the_demos_stories() -> None:
+    shown = re.findall(r"^│ (\S+) +│ APPROVED │", readme().text, re.MULTILINE)
+
+    assert shown == [story.name for story in STORIES]
 
 
 def test_the_number_of_worked_examples_is_right() -> None:
