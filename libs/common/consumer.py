@@ -148,6 +148,8 @@ PAUSING = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # Raised for a call that begins on a connection that is just being ended.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.InsufficientResourcesError,

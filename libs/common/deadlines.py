@@ -105,6 +105,7 @@ class DeadlineRunner:
                 TimeoutError,
                 asyncpg.PostgresError,
                 asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
             ) as failure:
                 _log.warning("deadlines_paused", cause=str(failure))
                 await asyncio.sleep(1)

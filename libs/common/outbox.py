@@ -108,6 +108,7 @@ class Relay:
                 TimeoutError,
                 asyncpg.PostgresError,
                 asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
             ) as failure:
                 _log.warning("relay_paused", cause=str(failure))
                 await asyncio.sleep(RETRY_SECONDS)

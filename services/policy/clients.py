@@ -11,7 +11,7 @@ from libs.common.auth import ServiceSigner
 from libs.common.errors import NotFound, Unavailable
 from libs.common.progress import Progress
 from libs.common.settings import Settings
-from services.policy.domain.policies import Offer, PlanPin, Terms
+from services.policy.domain.policies import PRICED, Offer, PlanPin, Terms
 
 
 class UnknownQuote(NotFound):
@@ -28,6 +28,7 @@ class _Offer(msgspec.Struct):
     plan: str
     version: int
     sha256: str
+    state: str
     is_available: bool
     terms: Terms | None = None
 
@@ -67,7 +68,8 @@ async def fetch_offer(
         quote_id=quote.quote_id,
         plan=PlanPin(plan=offer.plan, version=offer.version, sha256=offer.sha256),
         terms=offer.terms,
-        state=quote.state,
+        # A PRICED quote may hold an offer that is still a DRAFT: its papers are yet to be seen.
+        state=offer.state if quote.state == PRICED else quote.state,
         valid_until=quote.valid_until,
         confirmed_at=quote.confirmed_at,
     )
