@@ -70,10 +70,24 @@ async def get(tx: Tx, tenant_id: str, clock_id: str) -> TestClock:
     return clock
 
 
+async def create(tx: Tx, clock: TestClock) -> bool:
+    """Whether the tenant had none: of several at once one is made."""
+    _must_be_sandbox(clock.tenant_id)
+    made = await tx.fetchval(
+        """
+        INSERT INTO test_clocks (tenant_id, clock_id, now) VALUES ($1, $2, $3)
+        ON CONFLICT (tenant_id) DO NOTHING RETURNING 1
+        """,
+        clock.tenant_id,
+        clock.clock_id,
+        clock.now,
+    )
+    return made is not None
+
+
 async def follow(tx: Tx, clock: TestClock) -> None:
     """Keep the clock as the policy service moved it; a late message never turns it back."""
-    if not clock.tenant_id.startswith(SANDBOX_PREFIX):
-        raise NotASandbox(f"{clock.tenant_id} is no sandbox tenant (sbx-<tenant>-<suffix>).")
+    _must_be_sandbox(clock.tenant_id)
     await tx.execute(
         """
         INSERT INTO test_clocks AS c (tenant_id, clock_id, now) VALUES ($1, $2, $3)
@@ -84,6 +98,11 @@ async def follow(tx: Tx, clock: TestClock) -> None:
         clock.clock_id,
         clock.now,
     )
+
+
+def _must_be_sandbox(tenant_id: str) -> None:
+    if not tenant_id.startswith(SANDBOX_PREFIX):
+        raise NotASandbox(f"{tenant_id} is no sandbox tenant (sbx-<tenant>-<suffix>).")
 
 
 async def on_test_clock_moved(tx: Tx, events: Sequence[Received[TestClockMoved]]) -> None:

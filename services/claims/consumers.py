@@ -10,7 +10,6 @@ import msgspec
 from libs.common import testclock
 from libs.common.consumer import Handlers, Received, reads
 from libs.common.db import Tx
-from libs.common.errors import Conflict
 from libs.common.events import Reading
 from libs.common.service import Running
 from libs.common.testclock import TestClockMoved, on_test_clock_moved
@@ -47,6 +46,7 @@ class PolicyPaid(Reading, frozen=True, kw_only=True):
 
 class PolicyActivated(Reading, frozen=True, kw_only=True):
     policy_id: str
+    state: str = "ACTIVE"
 
 
 class PolicyCancelled(Reading, frozen=True, kw_only=True):
@@ -71,11 +71,6 @@ class TrackingUpdated(Reading, frozen=True, kw_only=True):
     loss_confirmed_at: datetime | None = None
 
 
-class CoverOfAnother(Conflict):
-    code = "cover-of-another-tenant"
-    title = "The event's tenant is not the policy's"
-
-
 def handlers(running: Running) -> Handlers:
     rules = Rules(plans=running.plans, tenants=running.tenants)
 
@@ -92,7 +87,7 @@ def handlers(running: Running) -> Handlers:
 
     async def on_policy_activated(tx: Tx, events: Sequence[Received[PolicyActivated]]) -> None:
         for received, cover in await _locked(tx, events):
-            await _move(tx, rules, received, replace(cover, state="ACTIVE"))
+            await _move(tx, rules, received, replace(cover, state=received.event.state))
 
     async def on_policy_cancelled(tx: Tx, events: Sequence[Received[PolicyCancelled]]) -> None:
         for received, cover in await _locked(tx, events):
@@ -129,18 +124,18 @@ def handlers(running: Running) -> Handlers:
 
 def _latest(events: Sequence[Received[TrackingUpdated]]) -> list[Received[TrackingUpdated]]:
     """Each update replaces the one before it, so a key's last of a batch stands for all."""
-    return list({received.key: received for received in events}.values())
+    return list({(received.tenant_id, received.key): received for received in events}.values())
 
 
 async def _locked(tx: Tx, events: Sequence[Received[R]]) -> list[tuple[Received[R], Cover]]:
     """The events with their covers, in order; CoverOfAnother where that is not the tenant's."""
     covers = await store.lock_covers(tx, [(e.tenant_id, e.key) for e in events])
-    unknown = [received.key for received in events if received.key not in covers]
+    unknown = [e.key for e in events if (e.tenant_id, e.key) not in covers]
     if unknown:
-        raise CoverOfAnother(
+        raise usecases.CoverOfAnother(
             f"No policy {', '.join(unknown)} of the event's tenant is known here."
         )
-    return [(received, covers[received.key]) for received in events]
+    return [(e, covers[e.tenant_id, e.key]) for e in events]
 
 
 async def _move(tx: Tx, rules: Rules, received: Received[R], cover: Cover) -> None:

@@ -1,6 +1,7 @@
 """The policy service's routes: translate, open, call, render."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -440,9 +441,7 @@ async def record_scans(
         outcome = await usecases.record_scans(
             tx, parts.plans, matched, tenant_id=tenant_id, now=now
         )
-    return ScansView(
-        results=[_result(index, scan, outcome) for index, scan in enumerate(scans)]
-    )
+    return ScansView(results=_results(scans, outcome))
 
 
 @router.post("/test-clocks", status_code=201, response_model=ClockView)
@@ -562,10 +561,18 @@ def _scan_id(scan: ScanIn) -> str:
     return hashlib.sha256("|".join(str(part or "") for part in told).encode()).hexdigest()
 
 
-def _result(index: int, scan: ReceivedScan | None, outcome: usecases.ScanOutcome) -> ScanResult:
-    if scan is None or scan.policy_id not in outcome.known:
-        return ScanResult(index=index, result="unmatched", policy_id=None)
-    is_new = (scan.policy_id, scan.scan.scan_id) in outcome.new
-    return ScanResult(
-        index=index, result="recorded" if is_new else "repeated", policy_id=scan.policy_id
-    )
+def _results(
+    scans: Sequence[ReceivedScan | None], outcome: usecases.ScanOutcome
+) -> list[ScanResult]:
+    """Each scan's answer, in order; of one that stands twice in a batch the second is a repeat."""
+    new = set(outcome.new)
+    results = []
+    for index, scan in enumerate(scans):
+        if scan is None or scan.policy_id not in outcome.known:
+            results.append(ScanResult(index=index, result="unmatched", policy_id=None))
+            continue
+        key = (scan.policy_id, scan.scan.scan_id)
+        result = "recorded" if key in new else "repeated"
+        new.discard(key)
+        results.append(ScanResult(index=index, result=result, policy_id=scan.policy_id))
+    return results

@@ -59,7 +59,10 @@ class PolicyLapsed(PolicyEvent, frozen=True, kw_only=True):
 
 
 class PolicyActivated(PolicyEvent, frozen=True, kw_only=True):
+    """Cover began. `state` is RUN_OFF where the parcel had been delivered already."""
+
     cover_start: datetime
+    state: str = "ACTIVE"
 
 
 class PolicyCancelled(PolicyEvent, frozen=True, kw_only=True):

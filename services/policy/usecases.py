@@ -270,12 +270,13 @@ async def activate_policy(
 
 async def create_test_clock(tx: Tx, tenant_id: str, now: datetime) -> TestClock:
     """The sandbox tenant's one clock; AlreadyHasClock where it has one."""
-    if await testclock.find(tx, tenant_id) is not None:
+    clock = TestClock(clock_id=new_id("clk"), tenant_id=tenant_id, now=now)
+    if not await testclock.create(tx, clock):
         raise AlreadyHasClock(
             f"{tenant_id} has a test clock. Advance it, or use a new sandbox."
         )
-    clock = TestClock(clock_id=new_id("clk"), tenant_id=tenant_id, now=now)
-    return await _move_clock(tx, clock)
+    await _say_moved(tx, clock)
+    return clock
 
 
 async def advance_test_clock(tx: Tx, tenant_id: str, clock_id: str, to: datetime) -> TestClock:
@@ -283,18 +284,16 @@ async def advance_test_clock(tx: Tx, tenant_id: str, clock_id: str, to: datetime
     clock = await testclock.get(tx, tenant_id, clock_id)
     if to <= clock.now:
         raise ClockGoesBack(f"The clock shows {clock.now.isoformat()}; it only goes forward.")
-    return await _move_clock(tx, replace(clock, now=to))
+    moved = replace(clock, now=to)
+    await testclock.follow(tx, moved)
+    await _say_moved(tx, moved)
+    return moved
 
 
-async def _move_clock(tx: Tx, clock: TestClock) -> TestClock:
-    await testclock.follow(tx, clock)
+async def _say_moved(tx: Tx, clock: TestClock) -> None:
     moved = TestClockMoved(clock_id=clock.clock_id, now=clock.now)
-    await outbox.append(
-        tx,
-        Announcement(tenant_id=clock.tenant_id, key=clock.tenant_id, event=moved),
-        now=clock.now,
-    )
-    return clock
+    announcement = Announcement(tenant_id=clock.tenant_id, key=clock.tenant_id, event=moved)
+    await outbox.append(tx, announcement, now=clock.now)
 
 
 async def _save_paid(tx: Tx, before: Policy, after: Policy, *, now: datetime) -> None:
@@ -349,7 +348,9 @@ async def _watch_cover(tx: Tx, before: Policy, after: Policy, *, now: datetime) 
     if after.state in ("ACTIVE", "RUN_OFF") and before.state in ("PENDING", "SCHEDULED"):
         assert after.cover_start is not None
         await cancel_deadline(tx, after.tenant_id, ACTIVATE, after.policy_id)
-        activated = PolicyActivated(policy_id=after.policy_id, cover_start=after.cover_start)
+        activated = PolicyActivated(
+            policy_id=after.policy_id, cover_start=after.cover_start, state=after.state
+        )
         await _announce(tx, after, activated, now=now)
     elif after.state == "SCHEDULED" and after.cover_start not in (None, before.cover_start):
         await set_deadline(

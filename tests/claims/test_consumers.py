@@ -290,3 +290,38 @@ async def test_a_policy_of_a_plan_that_is_not_here_yet_waits_and_nothing_is_park
     assert await letters(desk) == []
     # The whole batch is taken again later: nothing of it is remembered as seen.
     assert await seen(desk) == 0
+
+
+async def test_news_that_changes_no_answer_is_not_told(desk: Desk) -> None:
+    await desk.at("2024-02-20T00:00")
+    await desk.hears(*way_of())
+    claim = await desk.a_claim()
+
+    await desk.hears(told(tracked(last_update_at="2024-02-19T00:00"), 5))
+
+    assert (await desk.show(claim))["decision"]["number"] == 1
+    assert await desk.said() == ["ClaimFiled", "ClaimDecided"]
+    assert (await desk.cover()).sequence == 5
+
+
+async def test_an_event_in_another_tenants_name_is_parked_in_a_mixed_batch_too(
+    desk: Desk,
+) -> None:
+    await desk.hears(*way_of())
+
+    await desk.hears(told(activated(), 7, tenant=OTHER_TENANT), told(activated(), 5))
+
+    assert (await desk.cover()).sequence == 4
+    assert await letters(desk) == [
+        (POLICY_ID, "cover-of-another-tenant"),
+        (POLICY_ID, None),
+    ]
+
+
+@pytest.mark.parametrize("event", [issued(), paid()], ids=lambda event: type(event).__name__)
+async def test_a_policy_sold_in_another_tenants_name_is_parked(desk: Desk, event: Any) -> None:
+    await desk.hears(*way_of())
+
+    await desk.hears(told(event, 5, tenant=OTHER_TENANT))
+
+    assert await letters(desk) == [(POLICY_ID, "cover-of-another-tenant")]

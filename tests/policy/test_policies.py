@@ -488,3 +488,34 @@ def test_a_position_is_consistent_in_itself(scans: list[Scan]) -> None:
         assert position.dispatched_at is not None
         assert position.last_update_at is not None
         assert position.dispatched_at <= when <= position.last_update_at
+
+
+@given(data=st.data(), scans=_scans)
+def test_whatever_order_scans_arrive_in_the_policy_ends_the_same(
+    data: st.DataObject, scans: list[Scan]
+) -> None:
+    order = data.draw(st.permutations(scans))
+    policy = paid()
+    for count in range(1, len(order) + 1):
+        policy = tracked(policy, order[:count], NOW)
+
+    assert policy == (tracked(paid(), scans, NOW) if scans else paid())
+
+
+def test_cover_paid_for_after_the_ship_out_starts_with_the_payment() -> None:
+    sent = dispatched(bound(), at("2024-01-01T01:30"))
+
+    policy = pay(sent, plan_of(sent), premium_of(sent), at("2024-02-01T00:00"))
+
+    assert policy.cover_start == at("2024-02-01T00:00")
+
+
+def test_a_parcel_delivered_before_it_is_paid_for_or_covered_runs_off() -> None:
+    late = tracked(dispatched(bound(), at("2024-01-01T01:30")), PARCELS_WAY, NOW)
+    assert pay(late, plan_of(late), premium_of(late), NOW).state == "RUN_OFF"
+
+    scheduled = dispatched(paid("jsx-cargo", at("2024-06-01T04:00")), at("2024-06-01T05:00"))
+    quick = tracked(
+        scheduled, [a_scan("delivered", "2024-06-01T10:00")], at("2024-06-01T10:00")
+    )
+    assert activate(quick, plan_of(quick), at("2024-06-01T16:00")).state == "RUN_OFF"

@@ -191,3 +191,12 @@ async def test_a_service_that_is_away_is_said_to_be(shop: Shop) -> None:
     response = await shop.get(f"/v1/test-clocks/{clock['clock_id']}")
 
     refused(response, 503, "temporarily-unavailable")
+
+
+async def test_of_twenty_making_a_clock_at_once_one_does(shop: Shop, db: Database) -> None:
+    answers = await asyncio.gather(
+        *(shop.post("/v1/test-clocks", to("2024-01-01T01:00:00Z")) for _ in range(20))
+    )
+
+    assert Counter(r.status_code for r in answers) == {201: 1, 409: 19}
+    assert len(await said(db)) == 1

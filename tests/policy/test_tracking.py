@@ -250,3 +250,11 @@ async def test_refuses_a_batch_of_the_wrong_form_as_a_whole(
         assert problem["errors"], scans
 
     assert await updates_of(db, policy) == []
+
+
+async def test_the_same_scan_twice_in_a_batch_is_recorded_once(
+    shop: Shop, policy: Json
+) -> None:
+    scan = of(policy, "in_transit", "2024-01-04T01:00:00Z")
+
+    assert await results_of(shop, scan, scan) == ["recorded", "repeated"]

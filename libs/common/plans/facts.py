@@ -152,6 +152,12 @@ def _later(first: datetime | None, second: datetime | None) -> datetime | None:
     return None if first is None or second is None else max(first, second)
 
 
+def _on_dispatch(facts: Facts) -> datetime | None:
+    dispatched_at = facts.time("dispatched_at")
+    paid_at = facts.time("paid_at")
+    return dispatched_at if paid_at is None else _later(paid_at, dispatched_at)
+
+
 def _midnight_after(facts: Facts) -> datetime | None:
     paid_at, zone = facts.time("paid_at"), facts.plan.zone
     if paid_at is None:
@@ -164,7 +170,8 @@ _START_RULES: Mapping[str, Callable[[Facts], datetime | None]] = {
     "on_full_premium": lambda f: _later(f.time("confirmed_at"), f.time("paid_at")),
     "on_acceptance": lambda f: _later(f.time("paid_at"), f.time("accepted_at")),
     "next_local_midnight": _midnight_after,
-    "on_dispatch": lambda f: f.time("dispatched_at"),
+    # A premium paid after the ship-out covers from then on, never backwards.
+    "on_dispatch": _on_dispatch,
 }
 START_RULES = frozenset(_START_RULES)
 

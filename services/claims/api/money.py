@@ -15,7 +15,12 @@ from libs.common.idempotency import key_of
 from libs.common.service import Db, Parts, now_of
 from services.claims import usecases
 from services.claims.api.parts import rules_of
-from services.claims.api.requests import AdvanceRequest, RecoveryRequest, SettlementRequest
+from services.claims.api.requests import (
+    AdvanceRequest,
+    RecoveryRequest,
+    RetryRequest,
+    SettlementRequest,
+)
 from services.claims.api.views import ClaimView, PayoutView, RecoveryView, claim_view
 
 router = web.api_router(prefix="/v1", tags=["money"])
@@ -66,6 +71,24 @@ async def record_recovery(
             return answer
         recovery = await usecases.record_recovery(tx, rules_of(parts), command, now=now)
         return await key.keep(tx, 201, RecoveryView.of(recovery))
+
+
+@router.post("/payouts/{payout_id}/retry", response_model=PayoutView)
+async def retry_payout(
+    payout_id: str,
+    body: RetryRequest,
+    request: Request,
+    caller: Annotated[Caller, requires(PAYOUTS_SETTLE)],
+    db: Db,
+) -> Response:
+    """Send a failed payout again."""
+    key = await key_of(request, caller.tenant_id)
+    now = await now_of(db, caller)
+    async with db.transaction(caller.tenant_id) as tx:
+        if (answer := await key.replay(tx)) is not None:
+            return answer
+        payout = await usecases.retry_payout(tx, payout_id, tenant_id=caller.tenant_id, now=now)
+        return await key.keep(tx, 200, PayoutView.of(payout))
 
 
 @router.post("/payouts/{payout_id}/settlement", response_model=PayoutView)

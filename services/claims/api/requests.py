@@ -157,3 +157,7 @@ class RecoveryRequest(Body):
 
 class AdvanceRequest(Body):
     pass
+
+
+class RetryRequest(Body):
+    pass

@@ -13,6 +13,10 @@ from services.claims.domain.decision import Decision
 OPEN_STATES = frozenset({"SUBMITTED", "DEFERRED", "INFO_REQUIRED", "ON_HOLD", "REFERRED"})
 
 
+# Payouts that nobody has, and nobody gets as they are.
+UNPAID = frozenset({"VOID", "FAILED"})
+
+
 class UnknownItem(Invalid):
     code = "unknown-item"
     title = "The parcel has no such item"
@@ -26,6 +30,11 @@ class ClaimNotOpen(Conflict):
 class PayoutNotSent(Conflict):
     code = "payout-not-sent"
     title = "The payout has not been sent yet"
+
+
+class PayoutNotFailed(Conflict):
+    code = "payout-not-failed"
+    title = "Only a failed payout is sent again"
 
 
 class PayoutSettledOtherwise(Conflict):

@@ -64,6 +64,20 @@ async def upsert_covers(tx: Tx, covers: Sequence[Cover]) -> None:
     )
 
 
+async def list_foreign(tx: Tx, covers: Sequence[Cover]) -> list[str]:
+    """Policies among these that are not their tenant's: another had them first."""
+    rows = await tx.fetch(
+        """
+        SELECT i.policy_id FROM unnest($1::text[], $2::text[]) AS i (tenant_id, policy_id)
+        LEFT JOIN covers c ON c.tenant_id = i.tenant_id AND c.policy_id = i.policy_id
+        WHERE c.policy_id IS NULL ORDER BY i.policy_id
+        """,
+        [cover.tenant_id for cover in covers],
+        [cover.policy_id for cover in covers],
+    )
+    return [row["policy_id"] for row in rows]
+
+
 async def save_cover(tx: Tx, cover: Cover) -> None:
     await tx.execute(
         """
@@ -131,11 +145,13 @@ async def get_cover(tx: Tx, policy_id: str, *, tenant_id: str) -> Cover:
 async def lock_cover(tx: Tx, policy_id: str, *, tenant_id: str) -> Cover:
     """Whoever decides on a policy's claims holds this row: one decision at a time."""
     covers = await lock_covers(tx, [(tenant_id, policy_id)])
-    return _known(covers.get(policy_id), policy_id)
+    return _known(covers.get((tenant_id, policy_id)), policy_id)
 
 
-async def lock_covers(tx: Tx, policies: Sequence[tuple[str, str]]) -> dict[str, Cover]:
-    """Those of the (tenant, policy) pairs that are there, by policy id.
+async def lock_covers(
+    tx: Tx, policies: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Cover]:
+    """Those of the (tenant, policy) pairs that are there, by them.
 
     The other parcels of their orders are locked with them, since a cap may be per order (JS-16);
     all in the order of their ids, so that nobody waits for each other.
@@ -156,7 +172,9 @@ async def lock_covers(tx: Tx, policies: Sequence[tuple[str, str]]) -> dict[str, 
         [tenant_id for tenant_id, _ in policies],
         [policy_id for _, policy_id in policies],
     )
-    return {row["policy_id"]: _cover(row) for row in rows if row["is_wanted"]}
+    return {
+        (row["tenant_id"], row["policy_id"]): _cover(row) for row in rows if row["is_wanted"]
+    }
 
 
 async def order_position(tx: Tx, cover: Cover) -> OrderPosition | None:

@@ -3,6 +3,7 @@
 from services.claims.usecases.claims import (
     FORGET_EVIDENCE,
     AddEvidence,
+    CoverOfAnother,
     FileClaim,
     KeepEvidence,
     add_evidence,
@@ -27,6 +28,7 @@ from services.claims.usecases.payments import (
     SettlePayout,
     pay_advance,
     record_recovery,
+    retry_payout,
     send_payout,
     settle_payout,
 )
@@ -36,6 +38,7 @@ __all__ = [
     "LOOK_AGAIN",
     "SEND_PAYOUT",
     "AddEvidence",
+    "CoverOfAnother",
     "DecideClaim",
     "FileClaim",
     "KeepEvidence",
@@ -54,6 +57,7 @@ __all__ = [
     "record_recovery",
     "remember_covers",
     "remember_fetched",
+    "retry_payout",
     "send_payout",
     "settle_payout",
 ]

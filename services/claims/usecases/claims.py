@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from libs.common.db import Tx
 from libs.common.deadlines import Deadline, set_deadline
-from libs.common.errors import Invalid
+from libs.common.errors import Conflict, Invalid
 from libs.common.files import FileFacts
 from libs.common.ids import new_id
 from services.claims import store
@@ -24,6 +24,11 @@ from services.claims.usecases.decisions import (
 
 FORGET_EVIDENCE = "forget_evidence"
 UNTAKEN_DAYS = 7
+
+
+class CoverOfAnother(Conflict):
+    code = "cover-of-another-tenant"
+    title = "The event's tenant is not the policy's"
 
 
 class UnknownEvidence(Invalid):
@@ -123,8 +128,16 @@ async def add_evidence(
 
 
 async def remember_covers(tx: Tx, covers: Sequence[Cover]) -> None:
-    """Keep copies of sold policies; of one policy's the last is the newest."""
-    await store.upsert_covers(tx, list({cover.policy_id: cover for cover in covers}.values()))
+    """Keep copies of sold policies; of one policy's the last is the newest.
+
+    CoverOfAnother where a policy is another tenant's.
+    """
+    newest = {(cover.tenant_id, cover.policy_id): cover for cover in covers}
+    # One row a policy goes into the upsert; a second tenant's is found out below.
+    by_policy = {cover.policy_id: cover for cover in reversed(newest.values())}
+    await store.upsert_covers(tx, list(by_policy.values()))
+    if foreign := await store.list_foreign(tx, list(newest.values())):
+        raise CoverOfAnother(f"{', '.join(foreign)}: the event's tenant is not the policy's.")
 
 
 async def remember_fetched(tx: Tx, cover: Cover) -> None:

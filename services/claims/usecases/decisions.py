@@ -233,11 +233,14 @@ async def create_payout(
         credit=owed(payout.instrument),
     )
     await ledger.book(tx, filed.tenant_id, [entry], now=now)
+    await schedule(tx, payout, tenant_id=filed.tenant_id, now=now)
+
+
+async def schedule(tx: Tx, payout: Payout, *, tenant_id: str, now: datetime) -> None:
+    """Have the payout sent, as soon as this is committed."""
     await set_deadline(
         tx,
-        Deadline(
-            tenant_id=filed.tenant_id, kind=SEND_PAYOUT, subject=payout.payout_id, due_at=now
-        ),
+        Deadline(tenant_id=tenant_id, kind=SEND_PAYOUT, subject=payout.payout_id, due_at=now),
     )
 
 
@@ -288,7 +291,10 @@ async def _pay(
     """Owe what the decision pays, less what went before it; PAID when nothing is left."""
     assert filed.policy_id is not None
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    gone = sum((p.amount for p in payouts if p.state != "VOID"), zero(decision.payout.currency))
+    gone = sum(
+        (p.amount for p in payouts if p.state not in filing.UNPAID),
+        zero(decision.payout.currency),
+    )
     left = decision.payout - gone
     if left.amount_minor <= 0:
         paid = replace(filed, state="PAID")
@@ -323,7 +329,9 @@ async def _watch(tx: Tx, filed: FiledClaim, decision: Decision) -> None:
 
 def _is_same(latest: KeptDecision, decision: Decision, *, is_settled: bool) -> bool:
     """Decided again with the same answer: arithmetic, reasons and all."""
-    return latest.is_settled == is_settled and latest.decision == msgspec.to_builtins(decision)
+    # Through JSON, as the stored one went: a tuple is read back as a list.
+    again = msgspec.json.decode(msgspec.json.encode(decision))
+    return latest.is_settled == is_settled and bool(latest.decision == again)
 
 
 def _claim_decided(

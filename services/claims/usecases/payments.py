@@ -25,6 +25,7 @@ from services.claims.usecases.decisions import (
     lock_claim,
     owed,
     propose,
+    schedule,
 )
 
 CARRIER, INSURER = "carrier", "insurer"
@@ -94,6 +95,17 @@ async def settle_payout(tx: Tx, command: SettlePayout, *, now: datetime) -> Payo
     )
     await announce(tx, filed, event, now=now)
     return settled
+
+
+async def retry_payout(tx: Tx, payout_id: str, *, tenant_id: str, now: datetime) -> Payout:
+    """A payout that failed is sent again: the same one, with the payment system's next answer."""
+    payout, _ = await _lock_payout(tx, payout_id, tenant_id=tenant_id)
+    if payout.state != "FAILED":
+        raise filing.PayoutNotFailed(f"Payout {payout_id} is {payout.state}.")
+    again = replace(payout, state="CREATED", reference=None, sent_at=None, settled_at=None)
+    await store.save_payout(tx, again, tenant_id=tenant_id)
+    await schedule(tx, again, tenant_id=tenant_id, now=now)
+    return again
 
 
 async def pay_advance(
@@ -217,7 +229,7 @@ async def _from_carrier(
         await decide(tx, rules, cover, told, now=now)
         return
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    paid = sum((p.amount for p in payouts if p.state != "VOID"), zero(loss.currency))
+    paid = sum((p.amount for p in payouts if p.state not in filing.UNPAID), zero(loss.currency))
     excess = money_back.overpaid(loss, paid, total) - money_back.overpaid(loss, paid, before)
     if excess.amount_minor:
         back = move(

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from libs.common.errors import Conflict
 from libs.common.plans.values import Plan
-from services.policy.domain.policies import Policy, Tracking, covered
+from services.policy.domain.policies import Policy, Tracking, cover_facts, covered
+from services.policy.domain.terms import effective
 
 
 class NotDispatchable(Conflict):
@@ -65,12 +66,15 @@ def track(policy: Policy, plan: Plan, scans: Iterable[Scan], now: datetime) -> P
     nobody reported it. A delivery ends the cover: RUN_OFF.
     """
     position = locate(scans, policy.tracking)
-    now_covered = covered(replace(policy, tracking=position), plan, now)
-    if position.delivered_at is not None and now_covered.state == "ACTIVE":
-        return replace(now_covered, state="RUN_OFF")
-    if position.delivered_at is None and now_covered.state == "RUN_OFF":
-        return replace(now_covered, state="ACTIVE")
-    return now_covered
+    moved = covered(replace(policy, tracking=position), plan, now)
+    if moved.state not in ("ACTIVE", "RUN_OFF"):
+        return moved
+    # From the whole set again: an earlier first movement may have been told later.
+    return replace(
+        moved,
+        cover_start=effective(plan, cover_facts(moved, now)),
+        state="ACTIVE" if position.delivered_at is None else "RUN_OFF",
+    )
 
 
 def locate(scans: Iterable[Scan], known: Tracking) -> Tracking:
@@ -83,12 +87,16 @@ def locate(scans: Iterable[Scan], known: Tracking) -> Tracking:
         known,
         status=ordered[-1].status,
         reason=ordered[-1].reason,
-        dispatched_at=known.dispatched_at or (moves[0].occurred_at if moves else None),
+        dispatched_at=_earlier(known.dispatched_at, moves[0].occurred_at if moves else None),
         last_update_at=moves[-1].occurred_at if moves else None,
         delivered_at=_standing(moves, "delivered", undone_by=("returning", "returned")),
         returned_at=_standing(moves, "returned", undone_by=()),
         loss_confirmed_at=_standing(moves, "lost", undone_by=("in_transit", "delivered")),
     )
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((at for at in (one, other) if at is not None), default=None)
 
 
 def _standing(moves: list[Scan], status: str, *, undone_by: tuple[str, ...]) -> datetime | None:

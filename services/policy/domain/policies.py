@@ -197,9 +197,13 @@ def covered(policy: Policy, plan: Plan, now: datetime) -> Policy:
     awaits = plan.cover.not_before
     is_known = starts_at is not None and (not awaits or awaits in facts)
     is_reached = is_known and starts_at is not None and starts_at <= now
-    return replace(
-        policy, cover_start=starts_at, state="ACTIVE" if is_reached else policy.state
-    )
+    state = _in_force(policy) if is_reached else policy.state
+    return replace(policy, cover_start=starts_at, state=state)
+
+
+def _in_force(policy: Policy) -> str:
+    """ACTIVE, or RUN_OFF where the parcel has been delivered already."""
+    return "ACTIVE" if policy.tracking.delivered_at is None else "RUN_OFF"
 
 
 def cover_facts(policy: Policy, now: datetime) -> dict[str, object]:
