@@ -35,7 +35,9 @@ def _cpu() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "")
+    return next(
+        (line.partition(": ")[2] for line in lines if line.startswith("model name")), ""
+    )
 
 
 def _version(package: str) -> str:

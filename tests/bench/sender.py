@@ -130,11 +130,9 @@ async def send(orders: Orders) -> Result:
     measure = _Measure(orders)
     loop = asyncio.get_running_loop()
     transports = [
-        (
-            await loop.create_connection(
-                lambda: _Connection(measure), orders.host, orders.port
-            )
-        )[0]
+        (await loop.create_connection(lambda: _Connection(measure), orders.host, orders.port))[
+            0
+        ]
         for _ in range(orders.connections)
     ]
     await asyncio.sleep(orders.warmup_seconds)
