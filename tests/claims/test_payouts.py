@@ -259,3 +259,32 @@ async def test_what_was_decided_and_booked_cannot_be_changed(desk: Desk, claim: 
                 await tx.execute(statement)
 
     assert await desk.show(claim) == claim
+
+
+async def test_a_failed_payout_is_sent_again_and_paid_once(desk: Desk, sent: Json) -> None:
+    await settle(desk, sent, "FAILED", "bank-1")
+    path = f"/v1/payouts/{sent['payouts'][0]['payout_id']}/retry"
+    again = await desk.post(path, {})
+    assert again.json()["state"] == "CREATED"
+    refused(await desk.post(path, {}), 409, "payout-not-failed")
+
+    await fire_due(desk.client, NOW)
+    await settle(desk, sent, "CONFIRMED", "bank-2")
+    shown = await desk.show(sent)
+    assert (shown["state"], [p["state"] for p in shown["payouts"]]) == ("PAID", ["CONFIRMED"])
+    assert await desk.balances() == {"claims": 7_000, "cash": -7_000}
+
+
+async def test_a_carrier_that_pays_after_the_insurance_owes_back_what_is_above_the_loss(
+    desk: Desk, sent: Json
+) -> None:
+    """BM-24, and the same for a delay: 70 of a freight of 350 is paid, the carrier pays 300."""
+    await settle(desk, sent)
+    path = f"/v1/claims/{sent['claim_id']}/recoveries"
+    body = {"source": "carrier", "reference": "c-1", "amount": amount(30_000)}
+    assert (await desk.post(path, body)).status_code == 201
+    assert (await desk.post(path, body)).status_code == 201
+
+    assert (await desk.balances())["recovery"] == 2_000
+    too_much = {"source": "carrier", "reference": "c-2", "amount": amount(5_001)}
+    refused(await desk.post(path, too_much), 422, "recovery-above-loss")

@@ -536,7 +536,7 @@ async def test_numbers_can_be_scraped(client: httpx.AsyncClient) -> None:
 
     assert response.headers["content-type"].startswith("text/plain")
     assert 'parcelcover_http_request_seconds_bucket{le="0.001",method="PUT"' in response.text
-    for metric in ("outbox_depth", "relay_sent", "consumed", "parked", "deadlines_fired"):
+    for metric in ("outbox_depth", "relay_sent", "consumed", "deadlines_fired"):
         assert f"parcelcover_{metric}" in response.text
 
 
