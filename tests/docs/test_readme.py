@@ -178,6 +178,7 @@ def test_every_operation_of_the_services_is_in_the_table_with_its_scope(tmp_path
         service, _, rest = call.partition(": ")
         method, path = _code(rest).split()
         for name in SERVICES if service == "each" else [service]:
+            assert (name, method, path) not in named
             named[name, method, path] = _code(scope)
 
     assert served.items() >= of_each.items()
