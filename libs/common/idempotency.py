@@ -116,8 +116,13 @@ async def key_of(request: Request, tenant_id: str) -> RequestKey:
         tenant_id=tenant_id,
         route=f"{request.method} {request.url.path}",
         key=bare_key(header),
-        fingerprint=hashlib.sha256(_canonical(await request.body())).digest(),
+        fingerprint=fingerprint(request.url.query.encode(), await request.body()),
     )
+
+
+def fingerprint(query: bytes, body: bytes) -> bytes:
+    """What makes a request another one: its query, such as a file's kind and name, and its body."""
+    return hashlib.sha256(query + b"\n" + _canonical(body)).digest()
 
 
 def bare_key(header: str) -> str:

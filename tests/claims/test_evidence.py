@@ -78,6 +78,16 @@ async def test_a_name_that_is_none_is_refused(desk: Desk, name: str) -> None:
     refused(await upload(desk, PDF, name=name), 422, "invalid-request")
 
 
+async def test_the_same_bytes_and_key_as_another_kind_are_another_request(desk: Desk) -> None:
+    key = {"idempotency-key": "one"}
+    first = await upload(desk, PDF, kind="damage_photos", **key)
+    again = await upload(desk, PDF, kind="damage_photos", **key)
+    assert again.json() == first.json()
+    assert again.headers["idempotency-replayed"] == "true"
+
+    refused(await upload(desk, PDF, kind="damage_list", **key), 422, "idempotency-key-reused")
+
+
 async def test_a_kind_nobody_knows_is_refused(desk: Desk) -> None:
     refused(await upload(desk, PDF, kind="selfie"), 422, "invalid-request")
 
