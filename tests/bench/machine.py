@@ -2,8 +2,10 @@
 
 import os
 import platform
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from statistics import median
 
 PACKAGES = (
     "fastapi", "pydantic", "uvicorn", "uvloop", "httptools", "asyncpg", "aiokafka", "msgspec",
@@ -45,3 +47,18 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+def fsync_milliseconds(folder: Path, times: int = 20) -> float:
+    """What a commit waits for at least: the middle of a few writes that the disk confirms."""
+    waits = []
+    path = folder / "fsync"
+    with path.open("wb") as file:
+        for _ in range(times):
+            file.write(b"x" * 8192)
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            waits.append(time.perf_counter() - began)
+    path.unlink()
+    return round(median(waits) * 1000, 3)

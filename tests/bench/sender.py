@@ -40,6 +40,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """`by_status` counts answers within the measured seconds; latencies are of them all."""
 
     by_status: dict[str, int]
+    # All answers, those of the warm-up too.
+    answered: int
     seconds: float
     p50_ms: float
     p99_ms: float
@@ -58,6 +60,7 @@ class _Measure:
         self.numbers = count()
         self.is_measuring = False
         self.is_over = False
+        self.answered = 0
         self.statuses: Counter[bytes] = Counter()
         self.latencies: list[float] = []
 
@@ -89,6 +92,7 @@ class _Connection(asyncio.Protocol):
             return
         self._got = b""
         measure = self._measure
+        measure.answered += 1
         if measure.is_measuring:
             measure.statuses[got[9:12]] += 1
             measure.latencies.append(time.perf_counter() - self._sent_at)
@@ -146,6 +150,7 @@ async def send(orders: Orders) -> Result:
         transport.close()
     latencies = sorted(measure.latencies) or [0.0]
     return Result(
+        answered=measure.answered,
         by_status={status.decode(): n for status, n in measure.statuses.items()},
         seconds=seconds,
         p50_ms=latencies[len(latencies) // 2] * 1000,

@@ -10,9 +10,10 @@
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
@@ -27,9 +28,12 @@ from services.quote.app import create_app
 from services.quote.events import QuoteIssued
 from services.quote.store.quotes import Quote
 from services.quote.store.writer import Written
+from tests.bench import sampling
 from tests.bench.machine import pin
 
 BARE_URL = "PARCELCOVER_BENCH_BARE_URL"
+# Where the shares of the places go, when the server ends.
+PROFILE = "PARCELCOVER_BENCH_PROFILE"
 # More connections than our service has: each holds one request's commit (8 made it slower).
 BARE_POOL = 32
 
@@ -46,12 +50,34 @@ class _NoWriter:
 
 def unstored() -> FastAPI:
     app = create_app()
-    started = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def writing_nothing() -> AsyncIterator[None]:
+        app.state.quote_writer = _NoWriter()
+        yield
+
+    return _during(app, writing_nothing)
+
+
+def profiled(app: FastAPI, path: Path) -> FastAPI:
+    """The same, and at its end the places where the time went are written to `path`."""
+
+    @asynccontextmanager
+    async def sampled() -> AsyncIterator[None]:
+        sampling.start()
+        with sampling.watched():
+            yield
+        path.write_text("\n".join(sampling.lines()))
+
+    return _during(app, sampled)
+
+
+def _during(app: FastAPI, more: Callable[[], AbstractAsyncContextManager[None]]) -> FastAPI:
+    lives = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with started(app):
-            app.state.quote_writer = _NoWriter()
+        async with lives(app), more():
             yield
 
     app.router.lifespan_context = lifespan
@@ -147,6 +173,8 @@ def main(variant: str, port: int, cpu: int | None) -> None:
         pin(cpu)
     configure_logging(f"bench-{variant}")
     app = APPS[variant]()
+    if path := os.environ.get(PROFILE):
+        app = profiled(app, Path(path))
     # As `parcelcover serve` does.
     gc.collect()
     gc.freeze()
