@@ -7,6 +7,7 @@
 - `bare`      FastAPI and pydantic, which read the same body, and one committed insert of it
 """
 
+import asyncio
 import gc
 import os
 import sys
@@ -67,7 +68,7 @@ def profiled(app: FastAPI, path: Path) -> FastAPI:
         sampling.start()
         with sampling.watched():
             yield
-        path.write_text("\n".join(sampling.lines()))
+        await asyncio.to_thread(path.write_text, "\n".join(sampling.lines()))
 
     return _during(app, sampled)
 
