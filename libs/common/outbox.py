@@ -17,7 +17,7 @@ import structlog
 
 from libs.common import telemetry
 from libs.common.bus import BusUnavailable, Outbound, Producer
-from libs.common.db import Database, Tx
+from libs.common.db import Database, Row, Tx
 from libs.common.events import Announcement, encode, with_sequence
 
 SHARDS = 16
@@ -119,8 +119,7 @@ class Relay:
             self._wake.clear()
             if len(held) < SHARDS:
                 held += await _take_shards(connection, self._lock_class, held)
-            while await relay_pending(connection, self._producer, held) == RELAY_BATCH:
-                pass
+            await relay_pending(connection, self._producer, held)
             await self._measure(connection)
             await self._wait()
 
@@ -147,28 +146,62 @@ class Relay:
             return
 
 
-async def relay_pending(connection: Any, producer: Producer, shards: Sequence[int]) -> int:
-    """Send one batch of these shards in order and delete what was acknowledged; how many."""
-    rows = await connection.fetch(
+async def relay_pending(connection: Any, producer: Producer, shards: Sequence[int]) -> None:
+    """Send all that waits in these shards in order, and delete what was acknowledged.
+
+    While a batch is on its way the one before is deleted and the next one read, which is sent only
+    once the batch is acknowledged. What is read next is all but the batch, not what has higher ids:
+    ids rise in commit order within a key, but not from one key to another.
+    """
+    acknowledged: list[int] = []
+    rows = await _read(connection, shards, besides=())
+    while rows:
+        on_their_way = [row["id"] for row in rows]
+        turn = asyncio.create_task(_turn(connection, shards, acknowledged, on_their_way))
+        try:
+            await producer.send([_outbound(row) for row in rows])
+        finally:
+            # Whatever becomes of the batch, the connection is free again when we are done.
+            rows = await turn
+        acknowledged = on_their_way
+    await _delete(connection, acknowledged)
+
+
+async def _turn(
+    connection: Any,
+    shards: Sequence[int],
+    acknowledged: Sequence[int],
+    on_their_way: Sequence[int],
+) -> Sequence[Row]:
+    """Delete the batch before, then read the next; a batch that was not full was the last."""
+    await _delete(connection, acknowledged)
+    if len(on_their_way) < RELAY_BATCH:
+        return ()
+    return await _read(connection, shards, besides=on_their_way)
+
+
+async def _read(
+    connection: Any, shards: Sequence[int], *, besides: Sequence[int]
+) -> Sequence[Row]:
+    rows: Sequence[Row] = await connection.fetch(
         """
         SELECT id, topic, key, sequence, envelope FROM outbox
-        WHERE shard = ANY($1) ORDER BY id LIMIT $2
+        WHERE shard = ANY($1) AND id <> ALL($2) ORDER BY id LIMIT $3
         """,
         shards,
+        besides,
         RELAY_BATCH,
     )
-    if not rows:
-        return 0
-    await producer.send(
-        [
-            Outbound(row["topic"], row["key"], with_sequence(row["envelope"], row["sequence"]))
-            for row in rows
-        ]
-    )
-    await connection.execute(
-        "DELETE FROM outbox WHERE id = ANY($1)", [row["id"] for row in rows]
-    )
-    return len(rows)
+    return rows
+
+
+async def _delete(connection: Any, ids: Sequence[int]) -> None:
+    if ids:
+        await connection.execute("DELETE FROM outbox WHERE id = ANY($1)", ids)
+
+
+def _outbound(row: Row) -> Outbound:
+    return Outbound(row["topic"], row["key"], with_sequence(row["envelope"], row["sequence"]))
 
 
 async def _take_shards(connection: Any, lock_class: int, held: Sequence[int]) -> list[int]:
