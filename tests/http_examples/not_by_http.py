@@ -1,0 +1,111 @@
+"""Which worked examples cannot be had through HTTP, and why; all others are run.
+
+An example stands here or is run, never neither: see test_every_example.py, which also holds each
+reason to the example it is given for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from deploy.plans_check import Example, read_examples
+
+FOLDER = Path(__file__).parents[1] / "plans" / "examples"
+EXAMPLES = tuple(
+    example for file in sorted(FOLDER.glob("*.yaml")) for example in read_examples(file)
+)
+
+
+class Why(StrEnum):
+    """All the reasons there are."""
+
+    OTHER_PARAMS = "the services serve the plans as they are published"
+    NO_ENDPOINT = "there is no endpoint for it yet"
+    NOTICE_BEFORE_FILING = "the API takes notice and filing as one act"
+    FACT_NOT_TAKEN = "no door takes this fact"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """`fact` is the one that no door takes."""
+
+    why: Why
+    fact: str = ""
+
+
+# What no endpoint answers, with the word its path would hold.
+WITHOUT_ENDPOINT: Mapping[str, str] = {
+    "appeal": "appeal",
+    "found_after_payout": "found",
+    "sla": "sla",
+    "undeliverable": "instruction",
+    "voucher": "voucher",
+}
+
+_PARAMS = Listed(why=Why.OTHER_PARAMS)
+_ENDPOINT = Listed(why=Why.NO_ENDPOINT)
+_NOTICE = Listed(why=Why.NOTICE_BEFORE_FILING)
+
+# By plan and id.
+NOT_BY_HTTP: Mapping[tuple[str, str], Listed] = {
+    ("bml-shipping", "B25"): _ENDPOINT,
+    ("bml-shipping", "B26"): _ENDPOINT,
+    ("bml-shipping", "B27"): _ENDPOINT,
+    ("bml-shipping", "B28"): _ENDPOINT,
+    ("bml-shipping", "B29"): _ENDPOINT,
+    ("bml-shipping", "B30"): _ENDPOINT,
+    ("bml-shipping", "B31"): _ENDPOINT,
+    ("bml-shipping", "B42"): _ENDPOINT,
+    ("bml-shipping", "B44"): _ENDPOINT,
+    # A quote of this plan is priced at once: it is never a draft that could be charged.
+    ("bml-shipping", "X05"): Listed(why=Why.FACT_NOT_TAKEN, fact="quote_state"),
+    # Fraud is said as a cause, as in X13 and M46, never as a finding.
+    ("bml-shipping", "X14"): Listed(why=Why.FACT_NOT_TAKEN, fact="fraud"),
+    ("bml-shipping", "X17"): _ENDPOINT,
+    ("bml-shipping", "X18"): _ENDPOINT,
+    ("cssecure", "C33"): _ENDPOINT,
+    ("cssecure", "C34"): _ENDPOINT,
+    ("cssecure", "C35"): _ENDPOINT,
+    ("cssecure", "C52"): _ENDPOINT,
+    ("cssecure", "C77"): _PARAMS,
+    ("cssecure", "C86"): _NOTICE,
+    ("cssecure", "C88"): _ENDPOINT,
+    ("cssecure", "C89"): _ENDPOINT,
+    ("cssecure", "P10"): _ENDPOINT,
+    ("jsx-cargo", "J24"): _ENDPOINT,
+    ("jsx-cargo", "J49"): _NOTICE,
+    ("jsx-cargo", "J51"): _ENDPOINT,
+    ("jsx-cargo", "J52"): _ENDPOINT,
+    ("mypoz-cargo", "M03"): _PARAMS,
+    ("mypoz-cargo", "M04"): _PARAMS,
+    # Late money is refused at the door, so there is none to give back.
+    ("mypoz-cargo", "M34"): Listed(why=Why.FACT_NOT_TAKEN, fact="late_received"),
+    ("mypoz-cargo", "M44"): _PARAMS,
+    ("tks-warehouse", "T16"): _ENDPOINT,
+    ("tks-warehouse", "T31"): _NOTICE,
+    ("tks-warehouse", "T39"): _ENDPOINT,
+    ("tks-warehouse", "X20"): _NOTICE,
+    ("tks-warehouse", "X23"): _ENDPOINT,
+}
+
+# Results of examples that are run which no answer holds.
+NOT_SHOWN: Mapping[tuple[str, str], frozenset[str]] = {
+    ("tks-warehouse", "T17"): frozenset({"due_on"}),
+}
+
+# Where a service answers otherwise than the engine, with what is wrong: an xfail each, strictly.
+ANSWERED_OTHERWISE: Mapping[tuple[str, str], str] = {}
+
+
+def key_of(example: Example) -> tuple[str, str]:
+    return example.plan, example.id
+
+
+def run_through_http(*asks: str) -> tuple[Example, ...]:
+    """The examples of these operations that are not listed."""
+    return tuple(
+        example
+        for example in EXAMPLES
+        if example.ask in asks and key_of(example) not in NOT_BY_HTTP
+    )
