@@ -19,6 +19,7 @@ from services.claims.usecases import Rules
 from services.claims.usecases.decisions import propose
 from tests.claims.desk import Desk, told
 from tests.http_examples.doors import (
+    PDF,
     Doors,
     amount_of,
     facts_given,
@@ -30,8 +31,6 @@ from tests.http_examples.doors import (
 from tests.http_examples.earlier import Earlier, earlier_claims, siblings_of
 from tests.http_examples.parcels import TRACKING, Parcel
 from tests.policy.builders import Json
-
-PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n%%EOF\n"
 
 # Told by staff while the claim is open; the rest of the claim is the claimant's statement.
 FINDINGS = frozenset(

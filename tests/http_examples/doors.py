@@ -18,6 +18,9 @@ from tests.http_examples.not_by_http import NOT_SHOWN, key_of
 from tests.policy.builders import Json
 
 BOOK = load(PROGRAMMES)
+PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n%%EOF\n"
+# For examples without any time: in the validity of every plan's newest version.
+SOME_DAY = "2024-06-03T09:00:00"
 
 # Results of a claim that are empty where an example does not name them.
 _EMPTY_UNLESS_EXPECTED = ("caps", "notes")

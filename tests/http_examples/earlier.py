@@ -93,12 +93,12 @@ def _earlier(parcel: Parcel, peril: str, outcome: str) -> Earlier:
         outcome=outcome,
         statement=statement,
         findings={"proven_value": amount, "video_elements": list(terms.video)},
-        papers=_all_papers(terms),
+        papers=all_papers(terms),
         needs_delivery=outcome == "APPROVED" and any(w.clock is None for w in terms.waits),
     )
 
 
-def _all_papers(terms: Peril) -> tuple[str, ...]:
+def all_papers(terms: Peril) -> tuple[str, ...]:
     """One of each alternative, and whatever else the peril may ask for."""
     wanted = terms.evidence
     proof = () if terms.proof is None else terms.proof.kinds[:1]

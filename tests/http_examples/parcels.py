@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from deploy.plans_check import Example
 from libs.common.events import Event
@@ -20,11 +21,9 @@ from services.policy.events import (
     PolicyPaid,
     TrackingUpdated,
 )
-from tests.http_examples.doors import facts_given, plan_of
+from tests.http_examples.doors import SOME_DAY, facts_given, plan_of
 from tests.policy.builders import QUOTE_ID
 
-# For examples without any time: in the validity of every plan's newest version.
-SOME_DAY = "2024-06-03T09:00:00"
 ORDER = "order-1"
 TRACKING = (
     "accepted_at",
@@ -139,7 +138,7 @@ class Parcel:
             for name in TRACKING
             if (when := self.facts.time(name)) is not None and when <= at
         }
-        position = {**known, **changes}
+        position: dict[str, Any] = {**known, **changes}
         delivered = position.get("delivered_at") is not None
         return TrackingUpdated(
             policy_id=policy_id,
