@@ -1,0 +1,157 @@
+"""Two tenants in four running services: theirs has one thing of every kind, ours has almost nothing.
+
+What one service says is handed to the others as the broker would, so every row is one that the
+services wrote themselves.
+"""
+
+import importlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from libs.common import deadletter
+from libs.common.bus import Inbound
+from libs.common.consumer import deliver
+from libs.common.deadlines import DeadlineRunner
+from libs.common.events import with_sequence
+from libs.common.migrate import SERVICES
+from libs.common.testclock import SANDBOX_PREFIX
+from tests.conftest import AppOf, Token
+from tests.policy.builders import Json, a_quote_request
+from tests.policy.serving import served
+
+OURS = f"{SANDBOX_PREFIX}cssbuy-ours"
+THEIRS = f"{SANDBOX_PREFIX}cssbuy-theirs"
+
+SUBMITTED, SHIPPED, DELIVERED = (
+    "2024-01-01T01:00:00Z",
+    "2024-01-04T01:00:00Z",
+    "2024-03-02T07:00:00Z",
+)
+A_PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """`clients` by service; `ids` of what is theirs, by the name a path has for it."""
+
+    clients: Mapping[str, Any]
+    token: Token
+    ids: dict[str, str] = field(default_factory=dict)
+    _offsets: Any = field(default_factory=count)
+
+    @classmethod
+    @asynccontextmanager
+    async def build(cls, app_of: AppOf, token: Token, files: Path) -> AsyncIterator["World"]:
+        async with AsyncExitStack() as stack:
+            evidence = str(files)
+            clients: dict[str, Any] = {"quote": await app_of("quote", evidence=evidence)}
+            quote_url = await stack.enter_async_context(served(clients["quote"].app))
+            clients["policy"] = await app_of("policy", quote_url=quote_url)
+            policy_url = await stack.enter_async_context(served(clients["policy"].app))
+            clients["claims"] = await app_of("claims", policy_url=policy_url, evidence=evidence)
+            clients["notifier"] = await app_of("notifier", policy_url=policy_url)
+            world = cls(clients=clients, token=token)
+            await world._live()
+            yield world
+
+    async def post(self, service: str, path: str, body: Json, tenant: str = THEIRS) -> Json:
+        response = await self.clients[service].post(path, json=body, headers=self.token(tenant))
+        assert response.is_success, response.text
+        answer: Json = response.json()
+        return answer
+
+    async def _live(self) -> None:
+        """Theirs insures a parcel that comes late, claims, and is owed a fifth of the freight."""
+        for tenant in (OURS, THEIRS):
+            clock = await self.post("policy", "/v1/test-clocks", {"now": SUBMITTED}, tenant)
+        self.ids["clock_id"] = clock["clock_id"]
+        # A plan that exists, and that neither sells.
+        self.ids["plan"] = "mypoz-cargo"
+        await self.settle()
+        quote = await self.post("quote", "/v1/quotes", a_quote_request("cssecure"))
+        self.ids["quote_id"] = quote["quote_id"]
+        policy = await self.post("policy", "/v1/policies", {"quote_id": quote["quote_id"]})
+        self.ids["policy_id"] = policy["policy_id"]
+        path = f"/v1/policies/{policy['policy_id']}"
+        premium = {name: policy["premium"][name] for name in ("amount_minor", "currency")}
+        await self.post("policy", f"{path}/payments", {"reference": "r-1", "amount": premium})
+        await self._at(SHIPPED)
+        await self.post("policy", f"{path}/dispatch", {"tracking_number": "EZ1000000001CN"})
+        await self._at(DELIVERED)
+        delivered = {"status": "delivered", "occurred_at": DELIVERED}
+        scan = {"policy_id": policy["policy_id"], **delivered}
+        await self.post("policy", "/v1/tracking", {"scans": [scan]})
+        await self.settle()
+        await self._claim()
+
+    async def _claim(self) -> None:
+        policy_id = self.ids["policy_id"]
+        uploaded = await self.clients["claims"].post(
+            "/v1/evidence",
+            params={"policy_id": policy_id, "kind": "value_document", "name": "receipt.pdf"},
+            content=A_PDF,
+            headers=self.token(THEIRS),
+        )
+        assert uploaded.status_code == 201, uploaded.text
+        filed = {
+            "policy_id": policy_id,
+            "peril": "DELAY",
+            "evidence_ids": [uploaded.json()["evidence_id"]],
+        }
+        claim = await self.post("claims", "/v1/claims", filed)
+        self.ids["claim_id"] = claim["claim_id"]
+        self.ids["payout_id"] = claim["payouts"][0]["payout_id"]
+        await self.settle()
+        listed = await self.clients["notifier"].get(
+            "/v1/notifications", headers=self.token(THEIRS)
+        )
+        self.ids["notification_id"] = listed.json()["items"][0]["notification_id"]
+
+    async def _at(self, now: str) -> None:
+        await self.post(
+            "policy", f"/v1/test-clocks/{self.ids['clock_id']}/advance", {"now": now}
+        )
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Hand over what is said and let happen what is due, until nothing moves any more."""
+        while any([await self._relay(service) for service in SERVICES]):
+            for service in ("policy", "claims"):
+                await self._fire_due(service)
+
+    async def _relay(self, service: str) -> int:
+        """Everything in the service's outbox to all that listen; nobody may park any of it."""
+        async with self.clients[service].app.state.running.db.worker() as connection:
+            rows = await connection.fetch(
+                "DELETE FROM outbox RETURNING id, topic, key, sequence, envelope"
+            )
+        messages = [
+            Inbound(
+                row["topic"],
+                0,
+                next(self._offsets),
+                row["key"],
+                with_sequence(row["envelope"], row["sequence"]),
+            )
+            for row in sorted(rows, key=lambda row: row["id"])
+        ]
+        for listener in SERVICES:
+            running = self.clients[listener].app.state.running
+            topics = importlib.import_module(f"services.{listener}.app").SERVICE.topics
+            heard = [message for message in messages if message.topic in topics]
+            await deliver(running.db, listener, running.handlers, heard)
+            assert await deadletter.list_letters(running.db) == []
+        return len(messages)
+
+    async def _fire_due(self, service: str) -> None:
+        running = self.clients[service].app.state.running
+        runner = DeadlineRunner(running.db, running.jobs, f"world-{uuid4().hex}")
+        async with running.db.worker() as connection:
+            while await runner.fire_due(connection, datetime.fromisoformat(DELIVERED)):
+                pass
