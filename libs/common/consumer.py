@@ -9,7 +9,7 @@ away the whole consumer pauses and parks nothing.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,8 +35,7 @@ ATTEMPTS = 3
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[R]):
+class Received(msgspec.Struct, Generic[R], frozen=True):
     """An event as a handler gets it: what its envelope says, and the fields the consumer reads."""
 
     event_id: str
@@ -185,8 +184,7 @@ async def deliver(
         await _handle(db, consumer, ready)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
+class _Ready(msgspec.Struct, frozen=True):
     message: Inbound
     reader: Reader
     received: Received[Any]
@@ -252,12 +250,10 @@ async def _handle_together(db: Database, consumer: str, ready: Sequence[_Ready])
         new = await _first_sight(tx, consumer, ready)
         for reader, run in runs([r for r in ready if r.received.event_id in new]):
             await reader.handle(tx, run)
-    for r in ready:
-        _count(consumer, r, "handled" if r.received.event_id in new else "repeated")
-
-
-def _count(consumer: str, ready: _Ready, result: str) -> None:
-    telemetry.CONSUMED.labels(consumer, ready.reader.shape.__name__, result).inc()
+    counts = Counter((r.reader.shape.__name__, r.received.event_id in new) for r in ready)
+    for (name, is_new), number in counts.items():
+        result = "handled" if is_new else "repeated"
+        telemetry.CONSUMED.labels(consumer, name, result).inc(number)
 
 
 async def _first_sight(tx: Tx, consumer: str, ready: Sequence[_Ready]) -> set[str]:
