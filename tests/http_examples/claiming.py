@@ -77,6 +77,10 @@ class Claimed:
             "grace_until": decision["grace_until"],
         }
 
+    @property
+    def decided_at(self) -> datetime:
+        return datetime.fromisoformat(self.claim["decision"]["decided_at"])
+
     async def facts(self) -> Facts:
         """What the service knows of the case now, by the facts' names."""
         running = self.desk.client.app.state.running

@@ -16,4 +16,5 @@ async def test_the_claim_is_answered_as_the_programme_says(
 
     if claimed.policy_id is not None:
         assert await claimed.facts_that_differ() == {}
+    assert claimed.decided_at <= claimed.parcel.seen_at
     assert only_expected(example, claimed.answer) == expected_of(example)
