@@ -162,7 +162,8 @@ async def relay_pending(connection: Any, producer: Producer, shards: Sequence[in
             await producer.send([_outbound(row) for row in rows])
         finally:
             # Whatever becomes of the batch, the connection is free again when we are done.
-            rows = await turn
+            sent, rows = rows, await turn
+        _count(sent)
         acknowledged = on_their_way
     await _delete(connection, acknowledged)
 
@@ -198,6 +199,11 @@ async def _read(
 async def _delete(connection: Any, ids: Sequence[int]) -> None:
     if ids:
         await connection.execute("DELETE FROM outbox WHERE id = ANY($1)", ids)
+
+
+def _count(sent: Sequence[Row]) -> None:
+    for topic, number in Counter(row["topic"] for row in sent).items():
+        telemetry.RELAY_SENT.labels(topic).inc(number)
 
 
 def _outbound(row: Row) -> Outbound:

@@ -95,10 +95,7 @@ NOT_SHOWN: Mapping[tuple[str, str], frozenset[str]] = {
 }
 
 # Where a service answers otherwise than the engine, with what is wrong: an xfail each, strictly.
-ANSWERED_OTHERWISE: Mapping[tuple[str, str], str] = {
-    ("mypoz-cargo", "M11"): "all fields legible but no value told yet: verify_quote says"
-    " INFO_REQUIRED with nothing missing, the plan UNDER_VERIFICATION",
-}
+ANSWERED_OTHERWISE: Mapping[tuple[str, str], str] = {}
 
 
 def key_of(example: Example) -> tuple[str, str]:
