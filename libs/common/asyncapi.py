@@ -4,6 +4,7 @@ Seen from Parcelcover: a service *sends*; whoever reads this document receives. 
 whole CloudEvent (structured mode), its `data` the event's schema.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
@@ -214,14 +215,34 @@ def _for_readers(parts: dict[str, Json]) -> dict[str, Json]:
 def schemas_of(shapes: Sequence[type], prefix: str) -> tuple[list[Json], dict[str, Json]]:
     """A JSON Schema a shape, and by name the parts they refer to as `prefix` + name.
 
-    msgspec's, except that instants are told from other texts.
+    msgspec's, except that instants are told from other texts, all values are JSON's own, and parts
+    that share a name are told apart by their service: PolicyTerms and QuoteTerms.
     """
     schemas, parts = msgspec.json.schema_components(shapes, ref_template=prefix + "{name}")
     for shape, schema in zip(shapes, schemas, strict=True):
         _mark_instants(
             inspect.type_info(shape), schema, {prefix + n: p for n, p in parts.items()}
         )
-    return list(schemas), parts
+    names = _short_names(list(parts))
+    text = msgspec.json.encode([schemas, {names[name]: part for name, part in parts.items()}])
+    for name, short in names.items():
+        text = text.replace(f'"{prefix}{name}"'.encode(), f'"{prefix}{short}"'.encode())
+    plain, named = msgspec.json.decode(text)
+    return plain, named
+
+
+def _short_names(names: Sequence[str]) -> dict[str, str]:
+    """`services.policy.domain.policies.Terms` as PolicyTerms, where nothing else is called so."""
+    short = {name: _of_service(name) for name in names}
+    taken = Counter(short.values())
+    return {name: one if taken[one] == 1 else name for name, one in short.items()}
+
+
+def _of_service(name: str) -> str:
+    match name.split("."):
+        case ["services", service, *_, last]:
+            return service.capitalize() + last
+    return name
 
 
 def _mark_instants(kind: inspect.Type, schema: Json, parts: dict[str, Json]) -> None:
@@ -242,11 +263,15 @@ def _places(kind: inspect.Type, schema: Json) -> Iterator[tuple[inspect.Type, Js
         case inspect.DictType(value_type=value) if "additionalProperties" in schema:
             yield value, schema["additionalProperties"]
         case inspect.UnionType(types=types):
-            yield from zip(sorted(types, key=_place_in_union), schema["anyOf"], strict=True)
+            # Several structs stand together as one choice.
+            choices = [
+                one for any_of in schema["anyOf"] for one in any_of.get("anyOf", [any_of])
+            ]
+            yield from zip(sorted(types, key=_place_in_union), choices, strict=True)
 
 
 def _place_in_union(kind: inspect.Type) -> int:
-    """msgspec's order: the struct behind the others, null last."""
+    """msgspec's order: structs behind the others, null last."""
     if isinstance(kind, inspect.NoneType):
         return 2
     return 1 if isinstance(kind, inspect.StructType) else 0

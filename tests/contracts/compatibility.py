@@ -50,11 +50,11 @@ def _breaks(old: _Part, new: _Part, path: str) -> Iterator[str]:
         yield f"{path or 'the event'} was {_told(old)} and is {_told(new)}"
         return
     yield from _breaks_of_members(old, new, path)
-    if "items" in old.schema and "items" in new.schema:
-        yield from _breaks(
-            old.of(old.schema["items"]), new.of(new.schema["items"]), f"{path}[]"
-        )
     yield from _breaks_of_choices(old, new, path)
+    for word in ("items", "additionalProperties"):
+        before, after = old.schema.get(word), new.schema.get(word)
+        if isinstance(before, dict) and isinstance(after, dict):
+            yield from _breaks(old.of(before), new.of(after), f"{path}[]")
 
 
 def _breaks_of_members(old: _Part, new: _Part, path: str) -> Iterator[str]:

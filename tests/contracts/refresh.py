@@ -4,18 +4,20 @@ Writes the snapshots of new and grown events and docs/asyncapi.yaml. Where an ev
 break its readers nothing is written and the exit code is 1.
 """
 
+import os
 import sys
+from pathlib import Path
 
 from tests.contracts import snapshots
 
 
-def main() -> int:
+def main(folder: Path = snapshots.FOLDER, document: Path = snapshots.DOCUMENT) -> int:
     schemas = snapshots.now()
-    if changes := snapshots.broken(snapshots.kept(), schemas):
+    if changes := snapshots.broken(snapshots.kept(folder), schemas):
         print("\n".join(changes), snapshots.HOW_TO_BREAK, sep="\n\n", file=sys.stderr)
         return 1
-    for path in snapshots.write(schemas):
-        print(f"wrote {path.relative_to(snapshots.DOCUMENT.parents[1])}")
+    for path in snapshots.write(schemas, folder, document):
+        print(f"wrote {os.path.relpath(path)}")
     return 0
 
 

@@ -47,15 +47,11 @@ def _without_remarks(part: Json) -> Json:
 
 
 def now() -> dict[str, Json]:
-    # Through JSON, as the snapshots went: a default of () is read back as [].
-    schemas: dict[str, Json] = json.loads(
-        json.dumps({name: schema_of(event) for name, event in events().items()})
-    )
-    return schemas
+    return {name: schema_of(event) for name, event in events().items()}
 
 
-def kept() -> dict[str, Json]:
-    return {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+def kept(folder: Path = FOLDER) -> dict[str, Json]:
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
 
 
 def broken(before: dict[str, Json], after: dict[str, Json]) -> list[str]:
@@ -69,14 +65,15 @@ def broken(before: dict[str, Json], after: dict[str, Json]) -> list[str]:
     return sorted(gone + changed)
 
 
-def write(schemas: dict[str, Json]) -> list[Path]:
+def write(
+    schemas: dict[str, Json], folder: Path = FOLDER, document: Path = DOCUMENT
+) -> list[Path]:
     """Keep these schemas and the published document; the files that changed."""
-    FOLDER.mkdir(exist_ok=True)
     texts = {
-        FOLDER / f"{name}.json": json.dumps(schema, indent=2) + "\n"
+        folder / f"{name}.json": json.dumps(schema, indent=2) + "\n"
         for name, schema in schemas.items()
     }
-    texts[DOCUMENT] = published.text()
+    texts[document] = published.text()
     changed = [
         path for path, text in texts.items() if not path.exists() or path.read_text() != text
     ]
