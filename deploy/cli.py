@@ -114,6 +114,14 @@ def token(
     typer.echo(keys.issue_token(folder / "keys", tenant=tenant, scopes=scope or SCOPES))
 
 
+@app.command()
+def events() -> None:
+    """Print the AsyncAPI document of what the services say on the bus."""
+    from deploy import asyncapi
+
+    typer.echo(asyncapi.text(), nl=False)
+
+
 @plans.command("check")
 def check_plans(
     files: Annotated[list[Path], typer.Argument(help="Files of worked examples.")],

@@ -5,10 +5,9 @@ fields. A consumer declares only the fields it reads: `class PolicyPaid(Reading)
 the rest. The class's name and version make the wire type: `io.parcelcover.PolicyPaid.v1`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -121,10 +120,3 @@ def decode(value: bytes) -> Envelope:
     if envelope.time.tzinfo is None:
         raise msgspec.ValidationError("time has no offset")
     return envelope
-
-
-def schema_of(shapes: Sequence[type[Event]]) -> dict[str, Any]:
-    """JSON Schemas of the events' data by wire type, with their shared parts under `$defs`."""
-    schemas, parts = msgspec.json.schema_components(shapes, ref_template="#/$defs/{name}")
-    named = {wire_type(shape): schema for shape, schema in zip(shapes, schemas, strict=True)}
-    return {"events": named, "$defs": parts}

@@ -150,10 +150,10 @@ class Bench:
         return Order(
             count=count,
             repeats=repeats,
-            database_url=self._site.postgres.url,
-            admin_url=self._site.postgres.admin_url,
-            bootstrap=self._site.broker.bootstrap,
-            is_idempotent=self._site.broker.idempotent,
+            database_url=self._site.database_url,
+            admin_url=self._site.admin_url,
+            bootstrap=self._site.bootstrap,
+            is_idempotent=self._site.is_idempotent,
             only_ours=only_ours,
         )
 
@@ -183,13 +183,11 @@ async def bench(console: Console, folder: Path, out: Path, works: Sequence[str])
         )
         async with site(folder) as at:
             fsync = fsync_milliseconds(folder)
-            console.print(
-                f"{at.postgres.name} with fsync ({fsync:.2f} ms here), {at.broker.name}."
-            )
+            console.print(f"{' and '.join(at.servers)}; an fsync takes {fsync:.2f} ms here.")
             measuring = Bench(console, at)
             for work in works:
                 await getattr(measuring, work)()
-            machine = described(at.postgres.name, at.broker.name) | {"fsync_ms": fsync}
+            machine = described(*at.servers) | {"fsync_ms": fsync}
         print_table(console, measuring.done)
         report = report_of(
             measuring.done,

@@ -138,21 +138,21 @@ async def send(site: Site, port: int, load: Load) -> Result:
 
 def _environment(site: Site) -> dict[str, str]:
     return {
-        "PARCELCOVER_DATABASE_URL": site.postgres.url,
-        "KAFKA_BOOTSTRAP_SERVERS": site.broker.bootstrap,
-        "PARCELCOVER_KAFKA_IDEMPOTENT": str(site.broker.idempotent).lower(),
+        "PARCELCOVER_DATABASE_URL": site.database_url,
+        "KAFKA_BOOTSTRAP_SERVERS": site.bootstrap,
+        "PARCELCOVER_KAFKA_IDEMPOTENT": str(site.is_idempotent).lower(),
         "PARCELCOVER_JWKS": str(site.keys / keys.ISSUER_JWKS),
         "PARCELCOVER_SERVICE_JWKS": str(site.keys / keys.SERVICES_JWKS),
         "PARCELCOVER_SERVICE_KEY": str(keys.key_file(site.keys, "quote")),
         "PARCELCOVER_EVIDENCE": str(site.folder / "evidence"),
         # The outbox is written; a process of the role `relay` empties it, as in a cluster.
         "PARCELCOVER_ROLES": '["api"]',
-        serve.BARE_URL: site.postgres.admin_url,
+        serve.BARE_URL: site.admin_url,
     }
 
 
 async def _make_bare_table(site: Site) -> None:
-    connection = await asyncpg.connect(site.postgres.admin_url)
+    connection = await asyncpg.connect(site.admin_url)
     try:
         await connection.execute(serve.BARE_TABLE)
     finally:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local import kafka, keys, postgres
-from deploy.local.kafka import Broker
-from deploy.local.postgres import Postgres
 from libs.common.migrate import migrate
 from tests.bench.machine import pin
 
@@ -20,13 +18,15 @@ MEASURED_CPU, OTHER_CPU = 0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    folder: Path
-    postgres: Postgres
-    broker: Broker
+    """`database_url` has `{role}` in it; `folder` takes logs and orders; `servers` are names."""
 
-    @property
-    def keys(self) -> Path:
-        return self.folder / "keys"
+    folder: Path
+    keys: Path
+    database_url: str
+    admin_url: str
+    bootstrap: str
+    is_idempotent: bool
+    servers: tuple[str, ...] = ()
 
 
 @asynccontextmanager
@@ -39,7 +39,15 @@ async def site(folder: Path) -> AsyncIterator[Site]:
         keys.make_keys(folder / "keys")
         broker = await kafka.start(folder / "kafka")
         try:
-            yield Site(folder=folder, postgres=server, broker=broker)
+            yield Site(
+                folder=folder,
+                keys=folder / "keys",
+                database_url=server.url,
+                admin_url=server.admin_url,
+                bootstrap=broker.bootstrap,
+                is_idempotent=broker.idempotent,
+                servers=(server.name, broker.name),
+            )
         finally:
             await broker.stop()
     finally:

@@ -111,9 +111,7 @@ async def verify_quote(
         )
     checked = documents(plan, {"shown": command.shown})
     if checked.missing or command.value is None:
-        asked = replace(
-            quote, state=_open_state(quote, checked.state), missing=checked.missing
-        )
+        asked = replace(quote, state=_open_state(quote, checked.state), missing=checked.missing)
         await quotes.save_verification(tx, asked)
         return asked
     value = _counted(plan, command.value, command.paid)
