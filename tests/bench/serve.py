@@ -179,6 +179,7 @@ def main(variant: str, port: int, cpu: int | None) -> None:
     # As `parcelcover serve` does.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
     uvicorn.run(
         app,
         host=LOOPBACK,
