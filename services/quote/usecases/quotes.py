@@ -22,7 +22,6 @@ from services.quote.domain import (
     EligibleGoods,
     LimitCheck,
     Price,
-    documents,
     eligibility,
     offer,
     price,
@@ -302,7 +301,7 @@ def _reasons(
 
 def _open_state(plan: Plan, goods: EligibleGoods) -> str:
     """PRICED when nobody has to look at papers (MP-07) or goods (MP-28) any more."""
-    is_settled = documents(plan, {}).state == PRICED and Verdict.REFER not in goods.verdicts
+    is_settled = not plan.documents and Verdict.REFER not in goods.verdicts
     return PRICED if is_settled else DRAFT
 
 
