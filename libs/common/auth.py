@@ -6,7 +6,6 @@ is kept once it is verified, for at most CACHED_SECONDS, and can be taken back a
 
 import asyncio
 import hashlib
-import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +29,7 @@ from joserfc.util import urlsafe_b64decode
 
 from libs.common.clock import system_now
 from libs.common.errors import Forbidden, Unauthorised, Unavailable
+from libs.common.ids import TENANT_ID
 from libs.common.settings import Settings
 
 QUOTES_WRITE: Final = "quotes:write"
@@ -85,9 +85,6 @@ KEYS_RETRY_SECONDS: Final = 10
 KEYS_TIMEOUT_SECONDS: Final = 5
 MAX_JWKS_BYTES: Final = 1_048_576
 MIN_RSA_BITS: Final = 2048
-
-# The tenant is put into a comma separated database setting.
-TENANT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 
 Now = Callable[[], datetime]
 SigningKey = OKPKey | RSAKey | ECKey

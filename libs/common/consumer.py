@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-import asyncpg
 import msgspec
 import structlog
 
 from libs.common import deadletter, telemetry
 from libs.common.bus import BATCH_LIMIT, BusUnavailable, Inbound, Subscription, subscribe
-from libs.common.db import TENANT_ID, Database, Tx
+from libs.common.db import AWAY, Database, Tx, is_away
 from libs.common.deadletter import Parking
 from libs.common.errors import NotHereYet, Refusal
 from libs.common.events import TYPE_PREFIX, Envelope, Reading, decode, wire_type
+from libs.common.ids import TENANT_ID
 
 R = TypeVar("R", bound=Reading)
 
@@ -142,19 +142,12 @@ class Consumer:
         return await subscription.is_drained() and not self._is_busy
 
 
-PAUSING = (
-    NotHereYet,
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    # Raised for a call that begins on a connection that is just being ended.
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.exceptions.OperatorInterventionError,
-    asyncpg.exceptions.InsufficientResourcesError,
-    asyncpg.exceptions.TransactionRollbackError,
-    asyncpg.exceptions.LockNotAvailableError,
-)
+PAUSING = (NotHereYet, *AWAY)
+
+
+def _is_pausing(failure: Exception) -> bool:
+    """Something is away or has not arrived, and it is no fault of the handler's."""
+    return isinstance(failure, NotHereYet) or is_away(failure)
 
 
 async def deliver(
@@ -205,7 +198,7 @@ def _read(message: Inbound, handlers: Handlers) -> _Ready | None:
         raise Unreadable(
             f"key {message.key!r} is not the event's own {envelope.partitionkey!r}"
         )
-    if not TENANT_ID.match(envelope.tenantid):
+    if not TENANT_ID.fullmatch(envelope.tenantid):
         raise Unreadable(f"{envelope.tenantid!r} is not a tenant")
     return _Ready(message, reader, _received(envelope, reader))
 
@@ -234,9 +227,9 @@ def _same_class(wire: str, known: str) -> bool:
 async def _handle(db: Database, consumer: str, ready: Sequence[_Ready]) -> None:
     try:
         await _handle_together(db, consumer, ready)
-    except PAUSING:
-        raise
-    except Exception as failure:  # noqa: BLE001 - whatever it is, one of the batch has it
+    except Exception as failure:  # whatever else it is, one of the batch has it
+        if _is_pausing(failure):
+            raise
         if len(ready) > 1:
             _log.info(
                 "batch_redone_singly", consumer=consumer, size=len(ready), cause=repr(failure)
@@ -313,11 +306,11 @@ async def _try(db: Database, consumer: str, ready: _Ready) -> Parking | None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             await _handle_together(db, consumer, [ready])
-        except PAUSING:
-            raise
-        except Refusal as refusal:
-            return Parking(cause=refusal.code, detail=refusal.detail)
-        except Exception as failure:  # noqa: BLE001 - parked with its cause, and logged
+        except Exception as failure:  # parked with its cause, and logged
+            if _is_pausing(failure):
+                raise
+            if isinstance(failure, Refusal):
+                return Parking(cause=failure.code, detail=failure.detail)
             if attempt == ATTEMPTS:
                 _log.error(
                     "event_parked", consumer=consumer, key=ready.message.key, exc_info=failure

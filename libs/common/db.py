@@ -6,15 +6,14 @@ table, and cannot log in to another schema. The worker's role sees the machinery
 """
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import msgspec
 
-TENANT_ID = re.compile(r"^[a-z0-9][a-z0-9-]{1,62}$")
+from libs.common.ids import TENANT_ID
 
 # The one table that is nobody's: what ran when. No role of a service may read it.
 SERVICE_TABLES_WITHOUT_TENANT = frozenset({"schema_migrations"})
@@ -23,6 +22,32 @@ COMMAND_TIMEOUT_SECONDS = 30.0
 POOL_CLOSE_SECONDS = 5.0
 
 Row = Mapping[str, Any]
+
+# The database restarting, a pool closed, a deadlock, a network in between.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    # Raised for a call that begins on a connection that is just being ended.
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+)
+# What a background task waits out, whatever the database says.
+FAULTS = (*AWAY, asyncpg.PostgresError)
+
+
+def is_away(failure: BaseException) -> bool:
+    """Whether the same thing may well work a moment later.
+
+    Faults of ours that the driver files under InterfaceError, such as a wrong argument, are not.
+    """
+    if isinstance(failure, BaseExceptionGroup):
+        return all(is_away(one) for one in failure.exceptions)
+    return isinstance(failure, AWAY) and not isinstance(failure, ValueError)
 
 
 class Tx:
@@ -73,7 +98,7 @@ class Database:
     async def close(self) -> None:
         for pool in (self._pool, self._worker_pool):
             try:
-                await _within(POOL_CLOSE_SECONDS, pool.close())
+                await asyncio.wait_for(pool.close(), POOL_CLOSE_SECONDS)
             except TimeoutError:
                 pool.terminate()
 
@@ -85,7 +110,7 @@ class Database:
         round trip, which is why the names are checked here, next to the text they go into.
         """
         for tenant_id in tenants:
-            if not TENANT_ID.match(tenant_id):
+            if not TENANT_ID.fullmatch(tenant_id):
                 raise ValueError(f"{tenant_id!r} is not a tenant id")
         async with self._pool.acquire() as connection:
             tx = Tx(connection, frozenset(tenants))
@@ -139,7 +164,3 @@ async def _pool(dsn: str, size: int) -> Any:
 async def _nothing_to_reset(connection: Any) -> None:
     if connection.is_in_transaction():
         await connection.execute("ROLLBACK")
-
-
-async def _within(seconds: float, awaitable: Awaitable[None]) -> None:
-    await asyncio.wait_for(awaitable, seconds)

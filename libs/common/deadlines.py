@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import asyncpg
 import structlog
 
 from libs.common import telemetry
 from libs.common.clock import system_now
-from libs.common.db import Database, Tx
+from libs.common.db import FAULTS, Database, Tx
 
 POLL_SECONDS = 0.25
 STANDBY_SECONDS = 1.0
@@ -100,13 +99,7 @@ class DeadlineRunner:
             try:
                 async with self._db.worker() as connection:
                     await self._run_holding_lock(connection)
-            except (
-                OSError,
-                TimeoutError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                asyncpg.InternalClientError,
-            ) as failure:
+            except FAULTS as failure:
                 _log.warning("deadlines_paused", cause=str(failure))
                 await asyncio.sleep(1)
 

@@ -49,7 +49,7 @@ class RequestKey:
 
     async def replay(self, tx: Tx) -> Response | None:
         """The answer given before; None for the first, who then holds the key till commit."""
-        if (answer := await self._find(tx)) is not None:
+        if (answer := await self.find(tx)) is not None:
             return answer
         lock = int.from_bytes(
             hashlib.sha256(f"{self.tenant_id}\n{self.route}\n{self.key}".encode()).digest()[:8],
@@ -58,11 +58,7 @@ class RequestKey:
         if not await tx.fetchval("SELECT pg_try_advisory_xact_lock($1)", lock):
             raise StillRunning("The first request is not done yet. Send it again in a second.")
         # Another may have answered between the look and the lock.
-        return await self._find(tx)
-
-    async def find(self, tx: Tx) -> Response | None:
-        """The answer given before, without holding the key: before remote reads."""
-        return await self._find(tx)
+        return await self.find(tx)
 
     async def keep(self, tx: Tx, status: int, view: BaseModel) -> Response:
         """Build the answer and store it beside the effect."""
@@ -81,7 +77,8 @@ class RequestKey:
         )
         return Response(body, status, media_type="application/json")
 
-    async def _find(self, tx: Tx) -> Response | None:
+    async def find(self, tx: Tx) -> Response | None:
+        """The answer given before, without holding the key: before remote reads."""
         row = await tx.fetchrow(
             """
             SELECT fingerprint, status, body FROM idempotency_keys

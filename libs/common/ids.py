@@ -1,7 +1,11 @@
 """Ids: a prefix that tells the kind, and 26 characters that sort by the time they were made."""
 
 import os
+import re
 import time
+
+# The whole of a tenant's id. It is put into a comma separated database setting.
+TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 
 _last = 0
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import asyncpg
 import structlog
 
 from libs.common import telemetry
 from libs.common.bus import BusUnavailable, Outbound, Producer
-from libs.common.db import Database, Row, Tx
+from libs.common.db import FAULTS, Database, Row, Tx
 from libs.common.events import Announcement, encode, with_sequence
 
 SHARDS = 16
@@ -102,14 +101,7 @@ class Relay:
                     finally:
                         if not connection.is_closed():
                             await connection.execute("SELECT pg_advisory_unlock_all()")
-            except (
-                BusUnavailable,
-                OSError,
-                TimeoutError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                asyncpg.InternalClientError,
-            ) as failure:
+            except (BusUnavailable, *FAULTS) as failure:
                 _log.warning("relay_paused", cause=str(failure))
                 await asyncio.sleep(RETRY_SECONDS)
 

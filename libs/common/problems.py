@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
-import asyncpg
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from libs.common import telemetry
+from libs.common.db import is_away
 from libs.common.errors import Fault, Invalid, Refusal, Unavailable
 from libs.common.money import Money
 from libs.common.wire import money_wire
@@ -61,21 +61,6 @@ class InternalError(Refusal):
     code = "internal-error"
     title = "The service failed"
     status = 500
-
-
-# The database restarting, a pool closed, a deadlock, a network in between: try again. Faults of
-# ours that asyncpg files under InterfaceError (a wrong argument) are not among them.
-UNAVAILABLE: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.LockNotAvailableError,
-)
 
 
 def problem_type(code: str) -> str:
@@ -126,18 +111,11 @@ def problem_of(exc: Exception, instance: str) -> Problem:
         return _of_validation(exc, instance)
     if isinstance(exc, HTTPException):
         return _of_http(exc, instance)
-    if is_unavailable(exc):
+    if is_away(exc):
         return _of_refusal(
             Unavailable("Please try again in a moment; nothing is lost."), instance
         )
     return _of_refusal(_internal_error(), instance)
-
-
-def is_unavailable(exc: BaseException) -> bool:
-    """Whether the same thing may well work a moment later."""
-    if isinstance(exc, BaseExceptionGroup):
-        return all(is_unavailable(one) for one in exc.exceptions)
-    return isinstance(exc, UNAVAILABLE) and not isinstance(exc, ValueError)
 
 
 def instance_of(scope: Scope) -> str:

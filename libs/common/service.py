@@ -4,11 +4,11 @@ Each service's `app.py` says what it is made of; this is how any of them lives a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import structlog
@@ -21,6 +21,7 @@ from libs.common.consumer import Consumer, Handlers
 from libs.common.db import Database
 from libs.common.deadlines import DeadlineRunner, Job
 from libs.common.outbox import Relay
+from libs.common.peers import Peer
 from libs.common.plans.book import PlanBook
 from libs.common.plans.reading import load
 from libs.common.plans.tenants import Tenants, check_plans, load_tenants
@@ -45,6 +46,11 @@ class Running:
     handlers: Handlers = field(default_factory=dict)
     consumer: Consumer | None = None
     jobs: Mapping[str, Job] = field(default_factory=dict)
+
+    def peer(self, name: str) -> Peer:
+        """Another of our services, to be asked on a tenant's behalf."""
+        url: str = getattr(self.settings, f"{name}_url")
+        return Peer(name=name, url=url, http=self.http, signer=self.signer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +138,8 @@ async def _background(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _task(coroutine: object, name: str) -> asyncio.Task[None]:
-    task: asyncio.Task[None] = asyncio.create_task(coroutine, name=name)  # type: ignore[arg-type]
+def _task(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    task = asyncio.create_task(coroutine, name=name)
     task.add_done_callback(_report_death)
     return task
 

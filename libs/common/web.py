@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from libs.common import problems, telemetry
 from libs.common.auth import SCOPES, Authenticator
+from libs.common.db import is_away
 from libs.common.errors import Fault, Refusal
 from libs.common.problems import (
     BodyTooLarge,
@@ -344,7 +345,7 @@ def _note(failure: Exception, scope: Scope) -> None:
     if isinstance(failure, Refusal):
         return
     fields = {"method": scope["method"], "path": scope["path"]}
-    if problems.is_unavailable(failure):
+    if is_away(failure):
         _log.warning("request_unavailable", cause=repr(failure), **fields)
     else:
         _log.error("request_failed", exc_info=failure, **fields)

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 
 from libs.common.deadlines import Deadline, Job, take
 from libs.common.service import Running
-from services.claims import store, usecases
-from services.claims.clients import PolicyService
+from services.claims import clients, store, usecases
 from services.claims.usecases import Rules
 
 
 def jobs(running: Running) -> Mapping[str, Job]:
     rules = Rules(plans=running.plans, tenants=running.tenants)
-    policies = PolicyService(running.http, running.signer, running.settings)
+    policies = running.peer("policy")
 
     async def look_again_at_claim(deadline: Deadline) -> None:
         async with running.db.transaction(deadline.tenant_id) as tx:
@@ -30,7 +29,7 @@ def jobs(running: Running) -> Mapping[str, Job]:
         async with running.db.transaction(tenant_id) as tx:
             payout = await store.get_payout(tx, deadline.subject, tenant_id=tenant_id)
             known = await store.get_cover(tx, payout.policy_id, tenant_id=tenant_id)
-        fresh = await policies.fetch_cover(payout.policy_id, tenant_id=tenant_id)
+        fresh = await clients.fetch_cover(policies, payout.policy_id, tenant_id=tenant_id)
         async with running.db.transaction(tenant_id) as tx:
             if not await take(tx, deadline):
                 return

@@ -40,7 +40,6 @@ from libs.common.wire import (
 from services.policy import clients, store, usecases
 from services.policy.domain.parcels import STATUSES, Scan
 from services.policy.domain.policies import Policy
-from services.policy.settings import PolicySettings
 from services.policy.store import Contact, ReceivedScan
 
 MAX_SCANS = 500
@@ -245,9 +244,7 @@ async def bind_policy(
         if (answer := await key.find(tx)) is not None:
             return answer
     offer = await clients.fetch_offer(
-        parts.http,
-        parts.signer,
-        parts.settings,
+        parts.peer("quote"),
         tenant_id=caller.tenant_id,
         quote_id=body.quote_id,
         plan=body.plan,
@@ -491,10 +488,8 @@ async def show_test_clock(
 
 
 async def _all_progress(parts: Parts, tenant_id: str) -> dict[str, Progress]:
-    settings = parts.settings
-    assert isinstance(settings, PolicySettings)
     others = await clients.fetch_progress(
-        parts.http, parts.signer, settings.peers, tenant_id=tenant_id
+        [parts.peer(name) for name in ("quote", "claims", "notifier")], tenant_id=tenant_id
     )
     return {"policy": await progress_of(parts, tenant_id), **others}
 

@@ -1,16 +1,14 @@
 """What the policy service asks of others over HTTP, always before a transaction is opened."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 
-import httpx
 import msgspec
 
-from libs.common.auth import ServiceSigner
-from libs.common.errors import NotFound, Unavailable
+from libs.common.errors import NotFound
+from libs.common.peers import Peer
 from libs.common.progress import Progress
-from libs.common.settings import Settings
 from services.policy.domain.policies import PRICED, Offer, PlanPin, Terms
 
 
@@ -46,22 +44,16 @@ _progress = msgspec.json.Decoder(Progress)
 
 
 async def fetch_offer(
-    http: httpx.AsyncClient,
-    signer: ServiceSigner,
-    settings: Settings,
-    *,
-    tenant_id: str,
-    quote_id: str,
-    plan: str | None,
+    quotes: Peer, *, tenant_id: str, quote_id: str, plan: str | None
 ) -> Offer:
     """The quote's offer of `plan`, or its only one; as the quote service has it now.
 
     Fetched, never taken from the caller: a quote cannot be bound altered.
     """
-    response = await _get(http, signer, f"{settings.quote_url}/v1/quotes/{quote_id}", tenant_id)
-    if response.status_code == 404:
+    found = await quotes.find("v1", "quotes", quote_id, tenant_id=tenant_id)
+    if found is None:
         raise UnknownQuote(f"No quote {quote_id} in your account.")
-    quote = _quotes.decode(_content(response))
+    quote = _quotes.decode(found)
     offer = _choose(quote, plan)
     assert offer.terms is not None
     return Offer(
@@ -88,31 +80,11 @@ def _choose(quote: _Quote, plan: str | None) -> _Offer:
     raise NotOffered(f"Quote {quote.quote_id} has no such offer to bind; it has: {names}.")
 
 
-async def fetch_progress(
-    http: httpx.AsyncClient, signer: ServiceSigner, urls: Mapping[str, str], *, tenant_id: str
-) -> dict[str, Progress]:
-    """How far the services at these URLs are for the tenant, asked at the same time."""
-    responses = await asyncio.gather(
-        *(_get(http, signer, f"{url}/internal/progress", tenant_id) for url in urls.values())
+async def fetch_progress(peers: Sequence[Peer], *, tenant_id: str) -> dict[str, Progress]:
+    """How far these services are for the tenant, asked at the same time."""
+    answers = await asyncio.gather(
+        *(peer.get("internal", "progress", tenant_id=tenant_id) for peer in peers)
     )
     return {
-        service: _progress.decode(_content(response))
-        for service, response in zip(urls, responses, strict=True)
+        peer.name: _progress.decode(answer) for peer, answer in zip(peers, answers, strict=True)
     }
-
-
-async def _get(
-    http: httpx.AsyncClient, signer: ServiceSigner, url: str, tenant_id: str
-) -> httpx.Response:
-    try:
-        return await http.get(url, headers=signer.headers(tenant_id))
-    except httpx.HTTPError as failure:
-        raise Unavailable(
-            f"{httpx.URL(url).host} does not answer. Try again soon."
-        ) from failure
-
-
-def _content(response: httpx.Response) -> bytes:
-    if response.status_code != 200:
-        raise Unavailable("A service this needs answered with an error. Try again soon.")
-    return response.content

@@ -143,9 +143,11 @@ async def get_snapshot(tx: Tx, policy_id: str, *, tenant_id: str) -> tuple[Polic
     """The policy and the count of its events so far, as one statement sees them together."""
     row = await tx.fetchrow(
         f"""
-        SELECT {_qualified(_COLUMNS)}, s.last FROM policies p
-        JOIN event_sequences s ON s.tenant_id = p.tenant_id AND s.key = p.policy_id
-        WHERE p.policy_id = $1 AND p.tenant_id = $2
+        SELECT {_COLUMNS}, (
+            SELECT last FROM event_sequences s
+            WHERE s.tenant_id = policies.tenant_id AND s.key = policies.policy_id
+        ) AS last
+        FROM policies WHERE policy_id = $1 AND tenant_id = $2
         """,
         policy_id,
         tenant_id,
@@ -326,10 +328,6 @@ async def list_scans(
         )
         by_policy.setdefault(row["policy_id"], []).append(scan)
     return by_policy
-
-
-def _qualified(columns: str) -> str:
-    return ", ".join(f"p.{column.strip()}" for column in columns.split(","))
 
 
 def _found(row: Row | None, policy_id: str) -> Policy:

@@ -208,6 +208,50 @@ async def test_an_unknown_policy_and_anothers_get_the_same_answer(asking_desk: D
     assert await desk.said() == []
 
 
+async def test_eligibility_is_told_before_filing_by_the_rules_that_decide(
+    asking_desk: Desk,
+) -> None:
+    desk = asking_desk
+    await desk.at("2024-02-20T00:00")
+    await desk.hears(*way_of())
+
+    before = await eligible(desk)
+    claim = await desk.a_claim()
+    await desk.at(DAY_61)
+    after = await eligible(desk)
+
+    assert list(before) == [*BOOK.newest("cssecure").perils]
+    delay = before["DELAY"]
+    assert (delay["is_open"], delay["earliest"]) == (False, claim["decision"]["eligible_on"])
+    assert delay["reasons"] == [claim["decision"]["reasons"][0]["code"]]
+    assert delay["opens_at"] == f"{DAY_61}Z"
+    assert before["SEIZURE"]["is_open"]
+    # The delay has been decided by now, and is not paid a second time (CS-35).
+    assert after["DELAY"]["reasons"] == ["BENEFIT_USED"]
+
+
+async def test_eligibility_of_an_unknown_policy_and_of_anothers_is_the_same_answer(
+    asking_desk: Desk,
+) -> None:
+    desk = asking_desk
+    await desk.hears(*way_of())
+    unknown = new_id("pol")
+    other = desk.of(OTHER_TENANT)
+
+    problems = [
+        refused(await other.get(f"/v1/policies/{one}/claim-eligibility"), 404, "unknown-policy")
+        for one in (unknown, POLICY_ID)
+    ]
+
+    assert shape_of(problems[0], unknown) == shape_of(problems[1], POLICY_ID)
+
+
+async def eligible(desk: Desk) -> dict[str, Json]:
+    response = await desk.get(f"/v1/policies/{POLICY_ID}/claim-eligibility")
+    assert response.status_code == 200, response.text
+    return {peril["peril"]: peril for peril in response.json()["perils"]}
+
+
 async def test_an_unknown_claim_and_anothers_get_the_same_answer(desk: Desk) -> None:
     await desk.hears(*way_of())
     claim_id, unknown = (await desk.a_claim())["claim_id"], new_id("clm")

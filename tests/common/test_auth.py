@@ -39,6 +39,7 @@ from libs.common.auth import (
     sign,
 )
 from libs.common.errors import Unauthorised, Unavailable
+from libs.common.ids import TENANT_ID
 from libs.common.settings import Settings
 from libs.common.web import api_router, create_app
 
@@ -638,5 +639,5 @@ async def test_signed_nonsense_is_refused_or_harmless(
         caller = await authenticator.authenticate(bearer(token))
     except BadToken:
         return
-    assert auth.TENANT_ID.fullmatch(caller.tenant_id)
+    assert TENANT_ID.fullmatch(caller.tenant_id)
     assert caller.scopes <= set(SCOPES) - {INTERNAL_READ}

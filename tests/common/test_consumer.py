@@ -207,6 +207,22 @@ async def test_later_events_of_a_parked_key_wait_and_other_keys_flow(db_of: DbOf
     assert await effects(db) == {"good/3": 1}
 
 
+async def test_an_argument_the_driver_refuses_is_the_handlers_own_fault_and_is_parked(
+    db_of: DbOf,
+) -> None:
+    """The driver calls it an InterfaceError, as it calls a lost connection; this one never heals."""
+    db = await db_of("policy")
+
+    async def refused(tx: Tx, events: Sequence[Received[Any]]) -> None:
+        await tx.fetchval("SELECT $1::integer", "no number")
+
+    await deliver(db, CONSUMER, dict([reads(_Said, refused)]), [message(0, Said(number=1))])
+
+    (letter,) = await deadletter.list_letters(db)
+    assert letter.parking.cause == "handler-failed"
+    assert "no number" in letter.parking.detail
+
+
 async def test_a_parked_key_is_replayed_in_order_once_it_is_mended(db_of: DbOf) -> None:
     db = await db_of("policy")
     broken = recording([], poison=Conflict("not now"), at=1)

@@ -10,12 +10,12 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 from structlog.testing import capture_logs
 
+from libs.common.db import is_away
 from libs.common.errors import Conflict, Fault, Forbidden, NotFound, Refusal, Unavailable
 from libs.common.money import Money
 from libs.common.problems import (
     MAX_FAULTS,
     InvalidRequest,
-    is_unavailable,
     pointer,
     problem_of,
     problem_responses,
@@ -221,8 +221,8 @@ def test_a_refused_remote_may_say_why_it_is_unavailable() -> None:
 
 
 def test_a_wrong_argument_is_no_outage() -> None:
-    assert not is_unavailable(asyncpg.exceptions._base.DataError("x"))
-    assert not is_unavailable(asyncpg.UniqueViolationError("x"))
+    assert not is_away(asyncpg.exceptions._base.DataError("x"))
+    assert not is_away(asyncpg.UniqueViolationError("x"))
 
 
 # --- what the framework refuses --------------------------------------------------------------

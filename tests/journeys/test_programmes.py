@@ -120,23 +120,26 @@ async def test_what_the_papers_do_not_show_is_asked_for_and_two_cannot_verify(
 
 async def cssecure(shop: Shop, *, line: str = "EMS", **more: Any) -> Json:
     """A paid cssecure policy, shipped on 4 January."""
+    policy = await bought(shop, await cssecure_quote(shop, line=line, **more))
+    await shop.at(datetime(2024, 1, 4, 9, tzinfo=SHANGHAI))
+    return await shop.dispatch(policy, "EZ1")
+
+
+async def cssecure_quote(shop: Shop, **more: Any) -> Json:
+    """Shoes of ¥850 and freight of ¥350, submitted on 1 January."""
     submitted = datetime(2024, 1, 1, 9, tzinfo=SHANGHAI)
     await shop.at(submitted)
-    quote = await shop.quote(
+    return await shop.quote(
         asked(
             "cssecure",
             item_class="shoes",
             value=yuan("850.00"),
             shipping_fee=yuan("350.00"),
             insured_value=yuan("1200.00"),
-            line=line,
             order={"order_ref": "CSS-1", "submitted_at": submitted.isoformat()},
             **more,
         )
     )
-    policy = await bought(shop, quote)
-    await shop.at(datetime(2024, 1, 4, 9, tzinfo=SHANGHAI))
-    return await shop.dispatch(policy, "EZ1")
 
 
 async def test_a_delay_on_an_excluded_line_is_denied(shop_of: ShopOf) -> None:
@@ -266,18 +269,7 @@ async def test_a_policy_is_cancelled_before_dispatch_with_its_premium_and_not_af
 ) -> None:
     """CS-11."""
     shop = shop_of("cssbuy")
-    submitted = datetime(2024, 1, 1, 9, tzinfo=SHANGHAI)
-    await shop.at(submitted)
-    quote = await shop.quote(
-        asked(
-            "cssecure",
-            item_class="shoes",
-            value=yuan("850.00"),
-            shipping_fee=yuan("350.00"),
-            insured_value=yuan("1200.00"),
-            order={"order_ref": "CSS-1", "submitted_at": submitted.isoformat()},
-        )
-    )
+    quote = await cssecure_quote(shop)
     policy = await bought(shop, quote)
     path = f"/v1/policies/{policy['policy_id']}/cancellation"
     answer = await shop.post("policy", path, {"reason": "CUSTOMER_CANCEL"})
@@ -301,18 +293,7 @@ async def test_a_claim_filed_before_the_policys_event_arrived_is_read_through(
     shop_of: ShopOf, stack: Stack
 ) -> None:
     shop = shop_of("cssbuy")
-    submitted = datetime(2024, 1, 1, 9, tzinfo=SHANGHAI)
-    await shop.at(submitted)
-    quote = await shop.quote(
-        asked(
-            "cssecure",
-            item_class="shoes",
-            value=yuan("850.00"),
-            shipping_fee=yuan("350.00"),
-            insured_value=yuan("1200.00"),
-            order={"order_ref": "CSS-1", "submitted_at": submitted.isoformat()},
-        )
-    )
+    quote = await cssecure_quote(shop)
     if not stack.broker.durable:
         pytest.skip("the broker forgets its events when it stops")
     await stack.broker.stop()

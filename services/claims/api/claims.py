@@ -18,16 +18,11 @@ from services.claims import store, usecases
 from services.claims.api.parts import (
     cover_of,
     known_policies,
-    policies_of,
     rules_of,
     which_policy,
 )
 from services.claims.api.requests import ClaimRequest, DecisionRequest
 from services.claims.api.views import ClaimView, EligibilityView, PerilView, claim_view
-from services.claims.domain import eligibility
-from services.claims.domain.cases import Case, Claim, Statement
-from services.claims.domain.facts_of_claim import facts
-from services.claims.store import FiledClaim
 
 router = web.api_router(prefix="/v1", tags=["claims"])
 
@@ -46,7 +41,7 @@ async def file_claim(
         if (answer := await key.find(tx)) is not None:
             return answer
         known = await known_policies(tx, body, caller.tenant_id)
-    policy_id, fetched = await which_policy(policies_of(parts), body, known, caller.tenant_id)
+    policy_id, fetched = await which_policy(parts.peer("policy"), body, known, caller.tenant_id)
     now = await now_of(db, caller)
     command = usecases.FileClaim(
         tenant_id=caller.tenant_id,
@@ -72,22 +67,7 @@ async def show_eligibility(
     cover = await cover_of(db, parts, policy_id, caller.tenant_id)
     now = await now_of(db, caller)
     async with db.transaction(caller.tenant_id) as tx:
-        claims = await store.list_claims_of_policy(tx, policy_id, tenant_id=caller.tenant_id)
-        asked = Claim(
-            claim_id="", statement=Statement(peril="LOSS"), notified_at=now, filed_at=now
-        )
-        probe = FiledClaim(
-            claim=asked,
-            tenant_id=caller.tenant_id,
-            policy_id=policy_id,
-            state="SUBMITTED",
-            filed_by=caller.subject,
-        )
-        earlier = await store.list_earlier(tx, probe) if claims else ()
-        order = await store.order_position(tx, cover)
-    case = Case(cover=cover, claim=asked, earlier=earlier, order=order)
-    known = {name: value for name, value in facts(case, now).items() if name != "peril"}
-    perils = eligibility(parts.plans.pinned(cover.plan_sha256), known)
+        perils = await usecases.list_perils(tx, rules_of(parts), cover, now=now)
     return EligibilityView(
         policy_id=policy_id, as_of=now, perils=[PerilView.of(peril) for peril in perils]
     )

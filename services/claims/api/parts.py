@@ -2,10 +2,10 @@
 
 from libs.common.db import Database, Tx
 from libs.common.errors import Conflict, Fault, Invalid
+from libs.common.peers import Peer
 from libs.common.service import Running
-from services.claims import store, usecases
+from services.claims import clients, store, usecases
 from services.claims.api.requests import ClaimRequest
-from services.claims.clients import PolicyService
 from services.claims.domain.cases import Cover
 from services.claims.store import UnknownPolicy
 from services.claims.usecases import Rules
@@ -25,17 +25,13 @@ def rules_of(parts: Running) -> Rules:
     return Rules(plans=parts.plans, tenants=parts.tenants)
 
 
-def policies_of(parts: Running) -> PolicyService:
-    return PolicyService(parts.http, parts.signer, parts.settings)
-
-
 async def cover_of(db: Database, parts: Running, policy_id: str, tenant_id: str) -> Cover:
     """Our copy, or the policy read through where its event has not arrived yet, kept then."""
     async with db.transaction(tenant_id) as tx:
         known = await store.find_cover(tx, policy_id, tenant_id=tenant_id)
     if known is not None:
         return known
-    fetched = await policies_of(parts).fetch_cover(policy_id, tenant_id=tenant_id)
+    fetched = await clients.fetch_cover(parts.peer("policy"), policy_id, tenant_id=tenant_id)
     if fetched is None:
         raise UnknownPolicy(f"No policy {policy_id} in your account.")
     async with db.transaction(tenant_id) as tx:
@@ -52,12 +48,12 @@ async def known_policies(tx: Tx, body: ClaimRequest, tenant_id: str) -> list[str
 
 
 async def which_policy(
-    policies: PolicyService, body: ClaimRequest, known: list[str], tenant_id: str
+    policies: Peer, body: ClaimRequest, known: list[str], tenant_id: str
 ) -> tuple[str | None, Cover | None]:
     """The policy claimed on, and its copy where it had to be read through; None: not insured."""
     found = known
     if not found and body.policy_id is None:
-        found = await policies.find_policy_ids(_wanted(body), tenant_id=tenant_id)
+        found = await clients.find_policy_ids(policies, _wanted(body), tenant_id=tenant_id)
         if not found:
             return None, None
     if len(found) > 1:
@@ -67,7 +63,7 @@ async def which_policy(
     policy_id = found[0] if found else str(body.policy_id)
     if policy_id in known:
         return policy_id, None
-    fetched = await policies.fetch_cover(policy_id, tenant_id=tenant_id)
+    fetched = await clients.fetch_cover(policies, policy_id, tenant_id=tenant_id)
     if fetched is None:
         raise UnknownPolicy(f"No policy {policy_id} in your account.")
     return policy_id, fetched

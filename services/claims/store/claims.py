@@ -135,8 +135,10 @@ async def list_claims_of_policy(tx: Tx, policy_id: str, *, tenant_id: str) -> li
     return [_claim(row) for row in rows]
 
 
-async def list_earlier(tx: Tx, filed: FiledClaim) -> tuple[EarlierClaim, ...]:
-    """The other claims on the policy, with what their latest settled decision pays."""
+async def list_earlier(
+    tx: Tx, policy_id: str, *, tenant_id: str, besides: str
+) -> tuple[EarlierClaim, ...]:
+    """The policy's claims `besides` this one, with what their latest settled decision pays."""
     rows = await tx.fetch(
         """
         SELECT c.peril, c.state, c.statement, d.outcome, d.parts
@@ -147,9 +149,9 @@ async def list_earlier(tx: Tx, filed: FiledClaim) -> tuple[EarlierClaim, ...]:
         ) d ON true
         WHERE c.policy_id = $1 AND c.tenant_id = $2 AND c.claim_id <> $3 ORDER BY c.claim_id
         """,
-        filed.policy_id,
-        filed.tenant_id,
-        filed.claim_id,
+        policy_id,
+        tenant_id,
+        besides,
     )
     return tuple(_earlier(row) for row in rows)
 

@@ -19,6 +19,7 @@ from services.claims.usecases.decisions import (
     Rules,
     decide_by_person,
     decide_open_claims,
+    list_perils,
     look_again,
     reconsider,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "decide_open_claims",
     "file_claim",
     "keep_evidence",
+    "list_perils",
     "look_again",
     "pay_advance",
     "reconsider",

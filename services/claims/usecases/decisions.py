@@ -20,8 +20,14 @@ from libs.common.plans.codes import Outcome
 from libs.common.plans.tenants import Tenant, Tenants
 from libs.common.plans.values import Plan
 from services.claims import store
-from services.claims.domain import adjudicate, filing, straight_through
-from services.claims.domain.cases import Case, Cover, Findings
+from services.claims.domain import (
+    Eligibility,
+    adjudicate,
+    eligibility,
+    filing,
+    straight_through,
+)
+from services.claims.domain.cases import Case, Claim, Cover, Findings, Statement
 from services.claims.domain.decision import Decision
 from services.claims.domain.facts_of_claim import facts
 from services.claims.domain.filing import Payout
@@ -72,15 +78,29 @@ async def propose(
 ) -> Proposal:
     """What the plan says to the claim on what is known now."""
     plan = rules.plans.pinned(cover.plan_sha256)
-    case = Case(
-        cover=cover,
-        claim=filed.claim,
-        earlier=await store.list_earlier(tx, filed),
-        order=await store.order_position(tx, cover),
-    )
-    known = facts(case, now)
+    known = facts(await _case(tx, cover, filed.claim), now)
     decision = adjudicate(plan, filed.claim.statement.peril, known)
     return Proposal(plan=plan, decision=decision, facts=known)
+
+
+async def list_perils(
+    tx: Tx, rules: Rules, cover: Cover, *, now: datetime
+) -> tuple[Eligibility, ...]:
+    """What the plan would say to a claim made now, peril by peril, on the facts that decide it."""
+    plan = rules.plans.pinned(cover.plan_sha256)
+    asked = Claim(claim_id="", statement=Statement(peril="LOSS"), notified_at=now, filed_at=now)
+    known = facts(await _case(tx, cover, asked), now)
+    del known["peril"]
+    return eligibility(plan, known)
+
+
+async def _case(tx: Tx, cover: Cover, claim: Claim) -> Case:
+    earlier = await store.list_earlier(
+        tx, cover.policy_id, tenant_id=cover.tenant_id, besides=claim.claim_id
+    )
+    return Case(
+        cover=cover, claim=claim, earlier=earlier, order=await store.order_position(tx, cover)
+    )
 
 
 async def decide(

@@ -14,15 +14,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
-import asyncpg
 import structlog
 
 from libs.common import outbox
-from libs.common.db import Database, Tx
+from libs.common.db import Database, Tx, is_away
 from libs.common.errors import Unavailable
 from libs.common.events import Announcement
 from libs.common.idempotency import KeyReused
-from libs.common.problems import is_unavailable
 from libs.common.testclock import SANDBOX_PREFIX
 from services.quote.events import QuoteIssued
 from services.quote.store.quotes import Quote, UsedKey, find_quotes_of_keys, insert_quotes
@@ -165,7 +163,7 @@ class QuoteWriter:
 
     async def _fail(self, batch: Sequence[_Waiting], failure: Exception) -> None:
         """A database that is away fails all; a row that it refuses must not fail its neighbours."""
-        if _is_away(failure):
+        if is_away(failure):
             _log.warning("quotes_not_written", count=len(batch), cause=repr(failure))
             for waiting in batch:
                 waiting.fail(
@@ -203,11 +201,6 @@ async def writing(
         except TimeoutError:
             _log.error("quote_writer_cut_off")
         writer.abandon()
-
-
-def _is_away(failure: Exception) -> bool:
-    """asyncpg's "internal" error is what a call meets that starts while the connection is ended."""
-    return is_unavailable(failure) or isinstance(failure, asyncpg.InternalClientError)
 
 
 async def _announce(tx: Tx, batch: Sequence[_Waiting]) -> None:
