@@ -27,6 +27,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 from joserfc.util import urlsafe_b64decode
 
+from libs.common.acting import acting
 from libs.common.clock import system_now
 from libs.common.errors import Forbidden, Unauthorised, Unavailable
 from libs.common.ids import TENANT_ID
@@ -314,7 +315,9 @@ class Authenticator:
             self._verified.move_to_end(mark)
         if known.jti is not None and known.jti in self._revoked:
             raise BadToken("The token has been revoked. Ask for a new one.")
-        return known.caller
+        caller = known.caller
+        acting.set(f"service:{caller.service}" if caller.service else caller.subject)
+        return caller
 
     def revoke(self, jti: str) -> None:
         """From now on no token with this `jti` is taken by this process."""

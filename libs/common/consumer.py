@@ -19,6 +19,7 @@ import msgspec
 import structlog
 
 from libs.common import deadletter, telemetry
+from libs.common.acting import acting
 from libs.common.bus import BATCH_LIMIT, BusUnavailable, Inbound, Subscription, subscribe
 from libs.common.db import AWAY, Database, Tx, is_away
 from libs.common.deadletter import Parking
@@ -242,6 +243,7 @@ async def _handle_together(db: Database, consumer: str, ready: Sequence[_Ready])
     async with db.transaction(*sorted({r.received.tenant_id for r in ready})) as tx:
         new = await _first_sight(tx, consumer, ready)
         for reader, run in runs([r for r in ready if r.received.event_id in new]):
+            acting.set(f"event:{reader.shape.__name__}")
             await reader.handle(tx, run)
     counts = Counter((r.reader.shape.__name__, r.received.event_id in new) for r in ready)
     for (name, is_new), number in counts.items():

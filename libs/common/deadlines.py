@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from libs.common import telemetry
+from libs.common.acting import acting
 from libs.common.clock import system_now
 from libs.common.db import FAULTS, Database, Tx
 
@@ -134,6 +135,7 @@ class DeadlineRunner:
         return bool(rows)
 
     async def _fire(self, connection: Any, deadline: Deadline) -> None:
+        acting.set(f"deadline:{deadline.kind}")
         try:
             await self._jobs[deadline.kind](deadline)
             telemetry.DEADLINES_FIRED.labels(deadline.kind, "done").inc()

@@ -24,6 +24,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     version: ClassVar[int] = 1
     topic: ClassVar[str]
     source: ClassVar[str]
+    # Whether it also stands in the history of what it is about.
+    is_kept: ClassVar[bool] = True
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

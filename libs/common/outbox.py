@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from libs.common import telemetry
+from libs.common.acting import acting
 from libs.common.bus import BusUnavailable, Outbound, Producer
 from libs.common.db import FAULTS, Database, Row, Tx
 from libs.common.events import Announcement, encode, with_sequence
@@ -28,20 +29,33 @@ MEASURE_SECONDS = 10.0
 
 _log = structlog.get_logger()
 
-_APPEND = """
+_COUNTED = """
 WITH counted AS (
     INSERT INTO event_sequences AS s (tenant_id, key, last)
     SELECT tenant_id, key, count(*) FROM unnest($1::text[], $2::text[]) AS i (tenant_id, key)
     GROUP BY tenant_id, key ORDER BY tenant_id, key
     ON CONFLICT (tenant_id, key) DO UPDATE SET last = s.last + excluded.last
     RETURNING tenant_id, key, last
-)
+)"""
+_INSERT = """
 INSERT INTO outbox (tenant_id, shard, topic, key, sequence, envelope)
 SELECT i.tenant_id, i.shard, i.topic, i.key, c.last - i.behind, i.envelope
 FROM unnest($1::text[], $2::text[], $3::smallint[], $4::text[], $5::bigint[], $6::bytea[])
     WITH ORDINALITY AS i (tenant_id, key, shard, topic, behind, envelope, place)
 JOIN counted c ON c.tenant_id = i.tenant_id AND c.key = i.key
 ORDER BY i.place
+"""
+_APPEND = f"{_COUNTED}{_INSERT}"
+# The same, and those that are kept into the history too, by the same count.
+_APPEND_AND_KEEP = f"""{_COUNTED}, sent AS ({_INSERT} RETURNING 1)
+INSERT INTO history (tenant_id, key, sequence, event_id, type, occurred_at, acted_by, data)
+SELECT i.tenant_id, i.key, c.last - i.behind, e.envelope ->> 'id', e.envelope ->> 'type', $8, $9,
+       e.envelope -> 'data'
+FROM unnest($1::text[], $2::text[], $5::bigint[], $6::bytea[], $7::boolean[])
+    AS i (tenant_id, key, behind, envelope, is_kept)
+JOIN counted c ON c.tenant_id = i.tenant_id AND c.key = i.key
+CROSS JOIN LATERAL (SELECT convert_from(i.envelope, 'UTF8')::json) AS e (envelope)
+WHERE i.is_kept
 """
 
 
@@ -58,8 +72,7 @@ async def append(tx: Tx, *announcements: Announcement, now: datetime) -> None:
     for a in announcements:
         left[a.tenant_id, a.key] -= 1
         behind.append(left[a.tenant_id, a.key])
-    await tx.execute(
-        _APPEND,
+    rows = (
         [a.tenant_id for a in announcements],
         [a.key for a in announcements],
         [shard_of(a.key) for a in announcements],
@@ -67,6 +80,11 @@ async def append(tx: Tx, *announcements: Announcement, now: datetime) -> None:
         behind,
         envelopes,
     )
+    kept = [a.event.is_kept for a in announcements]
+    if any(kept):
+        await tx.execute(_APPEND_AND_KEEP, *rows, kept, now, acting.get())
+    else:
+        await tx.execute(_APPEND, *rows)
     tx.announced = True
 
 

@@ -15,7 +15,7 @@ import msgspec
 from fastapi import Query
 
 from libs.common.errors import Fault, Invalid
-from libs.common.wire import FIRST_YEAR, LAST_YEAR, View
+from libs.common.wire import FIRST_YEAR, LAST_YEAR, Instant, View
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
@@ -55,6 +55,24 @@ def paging(
     ] = None,
 ) -> Paging:
     return Paging(limit=limit, cursor=cursor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Instants from `since` on, up to but without `until`; None is no bound."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def span(
+    since: Annotated[
+        Instant | None, Query(description="From this instant on, such as 2026-03-01T00:00:00Z.")
+    ] = None,
+    until: Annotated[Instant | None, Query(description="Up to, but without, this one.")] = None,
+) -> Span:
+    """A list's filter by date: `span: Annotated[Span, Depends(span)]`."""
+    return Span(since=since, until=until)
 
 
 class Page(View, Generic[V]):

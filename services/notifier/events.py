@@ -11,6 +11,8 @@ class NotificationSent(Event, frozen=True, kw_only=True):
 
     topic: ClassVar[str] = "notifications"
     source: ClassVar[str] = "/notifier"
+    # The notification's own row holds all of it.
+    is_kept: ClassVar[bool] = False
 
     notification_id: str
     template: str

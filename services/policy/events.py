@@ -92,6 +92,7 @@ class TestClockMoved(Event, frozen=True, kw_only=True):
 
     topic: ClassVar[str] = "policies"
     source: ClassVar[str] = "/policy"
+    is_kept: ClassVar[bool] = False
 
     clock_id: str
     now: datetime

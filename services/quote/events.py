@@ -29,6 +29,9 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class QuoteIssued(QuoteEvent, frozen=True, kw_only=True):
+    # The quote's own row holds all of it, and is never changed in it.
+    is_kept: ClassVar[bool] = False
+
     state: str
     offers: tuple[Offer, ...]
     valid_until: datetime
