@@ -22,7 +22,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from deploy.local import kafka, postgres
-from libs.common import auth
+from libs.common import auth, sealed
 from libs.common.clock import system_now
 from libs.common.db import Database
 from libs.common.migrate import SERVICES, migrate
@@ -88,6 +88,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "issuer.jwk.json").write_bytes(auth.private_jwk(issuer))
     (folder / "issuer.jwks.json").write_bytes(auth.public_jwks([issuer]))
     (folder / "services.jwks.json").write_bytes(auth.public_jwks(services.values()))
+    (folder / "sealing.keys").write_bytes(sealed.new_key())
     for name, key in services.items():
         (folder / f"{name}.jwk.json").write_bytes(auth.private_jwk(key))
     return folder
@@ -105,6 +106,7 @@ def settings_of(database: str, keys: Path) -> Callable[..., Settings]:
             "jwks": str(keys / "issuer.jwks.json"),
             "service_jwks": str(keys / "services.jwks.json"),
             "service_key": keys / f"{service}.jwk.json",
+            "sealing_keys": keys / "sealing.keys",
             "roles": frozenset({"api"}),
             **changes,
         }

@@ -1,4 +1,4 @@
-"""The keys of a stack on one machine: an issuer of callers' tokens, and one key a service.
+"""The keys of a stack on one machine: an issuer's of callers' tokens, one a service, one to seal with.
 
 They are made once and kept in a folder only its owner may enter. They are for development: a real
 installation names its own issuer (`PARCELCOVER_ISSUER`, `PARCELCOVER_JWKS`).
@@ -11,11 +11,13 @@ from pathlib import Path
 from libs.common import auth
 from libs.common.clock import system_now
 from libs.common.migrate import SERVICES
+from libs.common.sealed import new_key
 from libs.common.settings import Settings
 
 ISSUER = "issuer"
 ISSUER_JWKS = "issuer.jwks.json"
 SERVICES_JWKS = "services.jwks.json"
+SEALING_KEYS = "sealing.keys"
 TOKEN_SECONDS = 3600
 
 
@@ -25,6 +27,8 @@ def make_keys(folder: Path) -> None:
     for name in (ISSUER, *SERVICES):
         if not (path := key_file(folder, name)).exists():
             _write(path, auth.private_jwk(auth.new_key(name)), mode=0o600)
+    if not (sealing := folder / SEALING_KEYS).exists():
+        _write(sealing, new_key() + b"\n", mode=0o600)
     issuer = auth.read_key(key_file(folder, ISSUER))
     services = [auth.read_key(key_file(folder, service)) for service in SERVICES]
     _write(folder / ISSUER_JWKS, auth.public_jwks([issuer]), mode=0o644)

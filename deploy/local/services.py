@@ -84,6 +84,7 @@ def environment(
         "PARCELCOVER_JWKS": str(around.keys / keys.ISSUER_JWKS),
         "PARCELCOVER_SERVICE_JWKS": str(around.keys / keys.SERVICES_JWKS),
         "PARCELCOVER_SERVICE_KEY": str(keys.key_file(around.keys, service)),
+        "PARCELCOVER_SEALING_KEYS": str(around.keys / keys.SEALING_KEYS),
         "PARCELCOVER_SMTP_HOST": around.mailbox.host,
         "PARCELCOVER_SMTP_PORT": str(around.mailbox.port),
         "PARCELCOVER_EVIDENCE": str(around.evidence),

@@ -20,6 +20,7 @@ import httpx
 import msgspec
 import structlog
 from fastapi import Request, Security
+from fastapi.openapi.models import APIKey, APIKeyIn
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 from joserfc import jws
@@ -38,7 +39,9 @@ QUOTES_READ: Final = "quotes:read"
 QUOTES_VERIFY: Final = "quotes:verify"
 POLICIES_WRITE: Final = "policies:write"
 POLICIES_READ: Final = "policies:read"
+POLICIES_VOID: Final = "policies:void"
 PAYMENTS_WRITE: Final = "payments:write"
+HOOKS_WRITE: Final = "hooks:write"
 TRACKING_WRITE: Final = "tracking:write"
 CLAIMS_WRITE: Final = "claims:write"
 CLAIMS_READ: Final = "claims:read"
@@ -55,7 +58,9 @@ SCOPES: Final[Mapping[str, str]] = {
     QUOTES_VERIFY: "check proofs of purchase, as staff",
     POLICIES_WRITE: "bind, dispatch and cancel policies",
     POLICIES_READ: "see policies, their tracking and what may be claimed",
-    PAYMENTS_WRITE: "record premiums, deposits and top-ups",
+    POLICIES_VOID: "void policies for a false declaration, as staff",
+    PAYMENTS_WRITE: "record payments and settle refunds",
+    HOOKS_WRITE: "let payment providers report, and see what they said",
     TRACKING_WRITE: "report what happened to a parcel",
     CLAIMS_WRITE: "file claims, add evidence and appeal",
     CLAIMS_READ: "see claims and how they were decided",
@@ -462,6 +467,24 @@ def requires(scope: str, *, or_service: bool = False) -> Any:
     if scope not in SCOPES:
         raise LookupError(f"{scope!r} is not in the table of scopes.")
     return Security(_Guard(scope, or_service=or_service), scopes=[scope])
+
+
+class _Signature(SecurityBase):
+    """For a route whose callers have no token: the route itself proves who signed the body."""
+
+    def __init__(self) -> None:
+        self.model = APIKey(
+            name="webhook-signature",
+            description="The sender's own signature over the bytes of the body.",
+            **{"in": APIKeyIn.header},
+        )
+        self.scheme_name = "signature"
+
+    async def __call__(self) -> None:
+        return None
+
+
+SIGNED: Final = Security(_Signature())
 
 
 # --- minting ---------------------------------------------------------------------------------

@@ -9,22 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 
 import asyncpg
 
-from libs.common.db import Tx
+from libs.common.db import Row, Tx
 from libs.common.errors import Conflict
 from libs.common.ids import new_id
 from libs.common.money import Money
 
 
 class Account(StrEnum):
-    """`cash` is the world outside and `claims` what losses cost; the rest is held or owed."""
+    """`cash` is the world outside, `claims` what losses cost, `dispute` what a payment provider holds
+    back for now; the rest is held or owed."""
 
     CASH = "cash"
     PREMIUM = "premium"
     DEPOSIT = "deposit"
     REFUND = "refund"
+    DISPUTE = "dispute"
     CLAIMS = "claims"
     PAYOUT = "payout"
     ADVANCE = "advance"
@@ -74,44 +77,74 @@ def move(
 
 async def book(tx: Tx, tenant_id: str, transfers: Sequence[Transfer], *, now: datetime) -> None:
     """Write the transfers; AlreadyBooked when one of them is there already."""
-    for transfer in transfers:
-        transfer_id = new_id("trf")
-        try:
-            await tx.execute(
-                """
-                INSERT INTO ledger_transfers
-                    (transfer_id, tenant_id, kind, reference, policy_id, occurred_at)
-                VALUES ($1, $2, $3, $4, $5, $6)
-                """,
-                transfer_id,
-                tenant_id,
-                transfer.kind,
-                transfer.reference,
-                transfer.policy_id,
-                now,
-            )
-        except asyncpg.UniqueViolationError as repeated:
-            raise AlreadyBooked(
-                f"{transfer.kind} {transfer.reference} is in the ledger already."
-            ) from repeated
-        await tx.executemany(
+    ids = [new_id("trf") for _ in transfers]
+    try:
+        await tx.execute(
             """
-            INSERT INTO ledger_entries (transfer_id, line, tenant_id, account, amount_minor, currency)
-            VALUES ($1, $2, $3, $4, $5, $6)
+            INSERT INTO ledger_transfers
+                (transfer_id, tenant_id, kind, reference, policy_id, occurred_at)
+            SELECT i.transfer_id, $1, i.kind, i.reference, i.policy_id, $2
+            FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
+                AS i (transfer_id, kind, reference, policy_id)
             """,
-            [
-                (
-                    transfer_id,
-                    line,
-                    tenant_id,
-                    e.account,
-                    e.amount.amount_minor,
-                    e.amount.currency,
-                )
-                for line, e in enumerate(transfer.entries)
-                if e.amount.amount_minor
-            ],
+            tenant_id,
+            now,
+            ids,
+            [t.kind for t in transfers],
+            [t.reference for t in transfers],
+            [t.policy_id for t in transfers],
         )
+    except asyncpg.UniqueViolationError as repeated:
+        raise AlreadyBooked(
+            f"A {' or '.join(sorted({t.kind for t in transfers}))} is in the ledger already: "
+            f"{repeated.detail}"
+        ) from repeated
+    lines = [
+        (transfer_id, line, entry)
+        for transfer_id, transfer in zip(ids, transfers, strict=True)
+        for line, entry in enumerate(transfer.entries)
+        if entry.amount.amount_minor
+    ]
+    await tx.execute(
+        """
+        INSERT INTO ledger_entries (transfer_id, line, tenant_id, account, amount_minor, currency)
+        SELECT i.transfer_id, i.line, $1, i.account, i.amount_minor, i.currency
+        FROM unnest($2::text[], $3::smallint[], $4::text[], $5::bigint[], $6::text[])
+            AS i (transfer_id, line, account, amount_minor, currency)
+        """,
+        tenant_id,
+        [transfer_id for transfer_id, _, _ in lines],
+        [line for _, line, _ in lines],
+        [entry.account for _, _, entry in lines],
+        [entry.amount.amount_minor for _, _, entry in lines],
+        [entry.amount.currency for _, _, entry in lines],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """A transfer as it stands in the ledger."""
+
+    transfer_id: str
+    transfer: Transfer
+    occurred_at: datetime
+
+
+async def list_transfers(tx: Tx, tenant_id: str, policy_id: str) -> list[Booked]:
+    """A policy's transfers with their entries, in the order they were booked."""
+    rows = await tx.fetch(
+        """
+        SELECT t.transfer_id, t.kind, t.reference, t.occurred_at, e.account, e.amount_minor, e.currency
+        FROM ledger_transfers t JOIN ledger_entries e USING (transfer_id, tenant_id)
+        WHERE t.tenant_id = $1 AND t.policy_id = $2 ORDER BY t.transfer_id, e.line
+        """,
+        tenant_id,
+        policy_id,
+    )
+    return [
+        _booked(list(lines), policy_id)
+        for _, lines in groupby(rows, key=lambda row: row["transfer_id"])
+    ]
 
 
 async def balances(tx: Tx, tenant_id: str, policy_id: str) -> dict[tuple[Account, str], int]:
@@ -127,3 +160,20 @@ async def balances(tx: Tx, tenant_id: str, policy_id: str) -> dict[tuple[Account
         policy_id,
     )
     return {(Account(row["account"]), row["currency"]): row["minor"] for row in rows}
+
+
+def _booked(rows: Sequence[Row], policy_id: str) -> Booked:
+    first = rows[0]
+    return Booked(
+        transfer_id=first["transfer_id"],
+        transfer=Transfer(
+            kind=first["kind"],
+            reference=first["reference"],
+            policy_id=policy_id,
+            entries=tuple(
+                Entry(Account(row["account"]), Money(row["amount_minor"], row["currency"]))
+                for row in rows
+            ),
+        ),
+        occurred_at=first["occurred_at"],
+    )

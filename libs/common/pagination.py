@@ -8,7 +8,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
@@ -23,6 +23,10 @@ MAX_CURSOR_CHARACTERS: Final = 512
 # Raised when the meaning of a position changes: older cursors are then refused, not misread.
 _VERSION: Final = 1
 _MAX_BIGINT: Final = 2**63 - 1
+
+# A place in a list that goes from the newest to the oldest; ids tell those of one instant apart.
+Moment = tuple[datetime, str]
+NEWEST: Final[Moment] = (datetime(9999, 1, 1, tzinfo=UTC), "")
 
 R = TypeVar("R")
 V = TypeVar("V", bound=View)

@@ -44,8 +44,14 @@ class PolicyPaid(Reading, frozen=True, kw_only=True):
     confirmed_at: datetime | None = None
 
 
-class PolicyActivated(Reading, frozen=True, kw_only=True):
+class StateTold(Reading, frozen=True, kw_only=True):
+    """An event of which only the policy's state is read."""
+
     policy_id: str
+    state: str
+
+
+class PolicyActivated(StateTold, frozen=True, kw_only=True):
     state: str = "ACTIVE"
 
 
@@ -53,9 +59,20 @@ class PolicyCancelled(Reading, frozen=True, kw_only=True):
     policy_id: str
 
 
-class PolicyLapsed(Reading, frozen=True, kw_only=True):
+class PolicyLapsed(StateTold, frozen=True, kw_only=True):
+    pass
+
+
+class PolicyInvalidated(Reading, frozen=True, kw_only=True):
     policy_id: str
-    state: str
+
+
+class PolicyVoided(Reading, frozen=True, kw_only=True):
+    policy_id: str
+
+
+class PremiumReversed(StateTold, frozen=True, kw_only=True):
+    pass
 
 
 class TrackingUpdated(Reading, frozen=True, kw_only=True):
@@ -69,6 +86,9 @@ class TrackingUpdated(Reading, frozen=True, kw_only=True):
     delivered_at: datetime | None = None
     returned_at: datetime | None = None
     loss_confirmed_at: datetime | None = None
+
+
+S = TypeVar("S", bound=StateTold)
 
 
 def handlers(running: Running) -> Handlers:
@@ -85,7 +105,7 @@ def handlers(running: Running) -> Handlers:
             running.plans.pinned(received.event.plan.sha256)
         await usecases.remember_covers(tx, [_cover(received) for received in events])
 
-    async def on_policy_activated(tx: Tx, events: Sequence[Received[PolicyActivated]]) -> None:
+    async def on_state_told(tx: Tx, events: Sequence[Received[S]]) -> None:
         for received, cover in await _locked(tx, events):
             await _move(tx, rules, received, replace(cover, state=received.event.state))
 
@@ -93,9 +113,15 @@ def handlers(running: Running) -> Handlers:
         for received, cover in await _locked(tx, events):
             await _move(tx, rules, received, replace(cover, state="CANCELLED"))
 
-    async def on_policy_lapsed(tx: Tx, events: Sequence[Received[PolicyLapsed]]) -> None:
+    async def on_policy_invalidated(
+        tx: Tx, events: Sequence[Received[PolicyInvalidated]]
+    ) -> None:
         for received, cover in await _locked(tx, events):
-            await _move(tx, rules, received, replace(cover, state=received.event.state))
+            await _move(tx, rules, received, replace(cover, state="INVALID"))
+
+    async def on_policy_voided(tx: Tx, events: Sequence[Received[PolicyVoided]]) -> None:
+        for received, cover in await _locked(tx, events):
+            await _move(tx, rules, received, replace(cover, state="VOID"))
 
     async def on_tracking_updated(tx: Tx, events: Sequence[Received[TrackingUpdated]]) -> None:
         for received, cover in await _locked(tx, _latest(events)):
@@ -113,9 +139,12 @@ def handlers(running: Running) -> Handlers:
         [
             reads(PolicyIssued, on_policy_issued),
             reads(PolicyPaid, on_policy_paid),
-            reads(PolicyActivated, on_policy_activated),
+            reads(PolicyActivated, on_state_told),
             reads(PolicyCancelled, on_policy_cancelled),
-            reads(PolicyLapsed, on_policy_lapsed),
+            reads(PolicyLapsed, on_state_told),
+            reads(PolicyInvalidated, on_policy_invalidated),
+            reads(PolicyVoided, on_policy_voided),
+            reads(PremiumReversed, on_state_told),
             reads(TrackingUpdated, on_tracking_updated),
             reads(TestClockMoved, on_test_clock_moved),
         ]

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from libs.common import deadletter_api, progress_api, service, web
+from libs.common.sealed import Sealer
 from libs.common.service import Service
 from services.policy import api
 from services.policy.consumers import TOPICS, handlers
@@ -14,9 +15,11 @@ SERVICE = Service(name="policy", topics=TOPICS, handlers=handlers, jobs=jobs)
 
 def create_app(settings: PolicySettings | None = None) -> FastAPI:
     settings = settings or PolicySettings()
-    return web.create_app(
+    app = web.create_app(
         SERVICE.name,
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
-        routers=[api.router, api.internal, deadletter_api.router, progress_api.router],
+        routers=[*api.ROUTERS, deadletter_api.router, progress_api.router],
     )
+    app.state.sealer = Sealer(settings.sealing_keys)
+    return app

@@ -9,7 +9,7 @@ import msgspec
 from libs.common.errors import NotFound
 from libs.common.peers import Peer
 from libs.common.progress import Progress
-from services.policy.domain.policies import PRICED, Offer, PlanPin, Terms
+from services.policy.domain.policies import PRICED, Consent, Offer, PlanPin, Terms
 
 
 class UnknownQuote(NotFound):
@@ -31,12 +31,19 @@ class _Offer(msgspec.Struct):
     terms: Terms | None = None
 
 
+class _Consent(msgspec.Struct):
+    consent_id: str
+    choice: str
+    plan: str
+
+
 class _Quote(msgspec.Struct):
     quote_id: str
     state: str
     valid_until: datetime
     offers: list[_Offer]
     confirmed_at: datetime | None = None
+    consent: _Consent | None = None
 
 
 _quotes = msgspec.json.Decoder(_Quote)
@@ -64,7 +71,16 @@ async def fetch_offer(
         state=offer.state if quote.state == PRICED else quote.state,
         valid_until=quote.valid_until,
         confirmed_at=quote.confirmed_at,
+        consent=_consent_to(quote, offer.plan),
     )
+
+
+def _consent_to(quote: _Quote, plan: str) -> Consent | None:
+    """What the customer last said, where it was about this plan."""
+    said = quote.consent
+    if said is None or said.plan != plan:
+        return None
+    return Consent(consent_id=said.consent_id, choice=said.choice)
 
 
 def _choose(quote: _Quote, plan: str | None) -> _Offer:

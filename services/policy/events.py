@@ -58,6 +58,98 @@ class PolicyLapsed(PolicyEvent, frozen=True, kw_only=True):
     lapsed_at: datetime
 
 
+class TopUpWarned(PolicyEvent, frozen=True, kw_only=True):
+    """24 hours are left for the top-up."""
+
+    due: Money
+    lapses_at: datetime
+
+
+class DocumentsRequested(PolicyEvent, frozen=True, kw_only=True):
+    """The proof of purchase does not show these fields; they are due before `lapses_at`."""
+
+    missing: tuple[str, ...]
+    lapses_at: datetime | None = None
+
+
+class PolicyInvalidated(PolicyEvent, frozen=True, kw_only=True):
+    """Its quote came to nothing before the premium was complete; what was paid goes back."""
+
+    cause: str
+    refund: Money
+    invalidated_at: datetime
+
+
+class PolicyVoided(PolicyEvent, frozen=True, kw_only=True):
+    """What happened made it void; nothing goes back."""
+
+    cause: str
+    voided_at: datetime
+
+
+class PaymentReceived(PolicyEvent, frozen=True, kw_only=True):
+    """`applied` of it counts towards the premium; `returned` goes back, `standing` says why."""
+
+    payment_id: str
+    reference: str
+    channel: str
+    amount: Money
+    applied: Money
+    returned: Money
+    standing: str
+    premium_due: Money
+    paid_at: datetime
+
+
+class RefundRequested(PolicyEvent, frozen=True, kw_only=True):
+    """This is owed back to the payer: whoever moves money is to send it."""
+
+    refund_id: str
+    amount: Money
+    reason: str
+    requested_at: datetime
+
+
+class RefundSettled(PolicyEvent, frozen=True, kw_only=True):
+    """`amount` of the refund has left, or (`state` FAILED) could not; DUE: some of it is still owed."""
+
+    refund_id: str
+    state: str
+    amount: Money
+    settled_at: datetime
+
+
+class PremiumReversed(PolicyEvent, frozen=True, kw_only=True):
+    """The payer was given premium back elsewhere. `state` PENDING: not in force until paid again."""
+
+    state: str
+    amount: Money
+    premium_paid: Money
+    premium_due: Money
+    reason: str
+    reversed_at: datetime
+
+
+class PaymentDisputed(PolicyEvent, frozen=True, kw_only=True):
+    """A payer disputes a payment (OPEN), or that was decided (WON: the money is ours; LOST)."""
+
+    payment_id: str
+    dispute_id: str
+    amount: Money
+    state: str
+    changed_at: datetime
+
+
+class ContactChanged(PolicyEvent, frozen=True, kw_only=True):
+    """The customer is told things elsewhere from now on; where is asked of the policy service."""
+
+
+class AddressChanged(PolicyEvent, frozen=True, kw_only=True):
+    """The parcel goes to another address of the same country, which its plan allows."""
+
+    changed_at: datetime
+
+
 class PolicyActivated(PolicyEvent, frozen=True, kw_only=True):
     """Cover began. `state` is RUN_OFF where the parcel had been delivered already."""
 
@@ -100,11 +192,22 @@ class TestClockMoved(Event, frozen=True, kw_only=True):
 
 EVENTS = (
     PolicyIssued,
+    DocumentsRequested,
     TopUpRequested,
+    TopUpWarned,
+    PaymentReceived,
     PolicyPaid,
     PolicyLapsed,
+    PolicyInvalidated,
     PolicyActivated,
     PolicyCancelled,
+    PolicyVoided,
+    RefundRequested,
+    RefundSettled,
+    PremiumReversed,
+    PaymentDisputed,
+    ContactChanged,
+    AddressChanged,
     TrackingUpdated,
     TestClockMoved,
 )

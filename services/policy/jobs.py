@@ -19,6 +19,13 @@ def jobs(running: Running) -> Mapping[str, Job]:
                     now=deadline.due_at,
                 )
 
+    async def warn_top_up(deadline: Deadline) -> None:
+        async with running.db.transaction(deadline.tenant_id) as tx:
+            if await take(tx, deadline):
+                await usecases.warn_top_up(
+                    tx, deadline.subject, tenant_id=deadline.tenant_id, now=deadline.due_at
+                )
+
     async def lapse_top_up(deadline: Deadline) -> None:
         async with running.db.transaction(deadline.tenant_id) as tx:
             if await take(tx, deadline):
@@ -30,4 +37,8 @@ def jobs(running: Running) -> Mapping[str, Job]:
                     now=deadline.due_at,
                 )
 
-    return {usecases.ACTIVATE: activate_policy, usecases.LAPSE: lapse_top_up}
+    return {
+        usecases.ACTIVATE: activate_policy,
+        usecases.WARN: warn_top_up,
+        usecases.LAPSE: lapse_top_up,
+    }

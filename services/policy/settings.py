@@ -1,7 +1,10 @@
-"""The policy service's settings: those every service has."""
+"""The policy service's settings: those every service has, and the keys that seal secrets."""
+
+from pathlib import Path
 
 from libs.common.settings import Settings
 
 
 class PolicySettings(Settings):
-    pass
+    # Keys that payment hooks' secrets are sealed with, one a line, the newest first.
+    sealing_keys: Path = Path(".parcelcover/keys/sealing.keys")

@@ -66,6 +66,12 @@ class World:
         answer: Json = response.json()
         return answer
 
+    async def get(self, service: str, path: str) -> Json:
+        response = await self.clients[service].get(path, headers=self.token(THEIRS))
+        assert response.is_success, response.text
+        answer: Json = response.json()
+        return answer
+
     async def _live(self) -> None:
         """Theirs insures a parcel that comes late, claims, and is owed a fifth of the freight."""
         for tenant in (OURS, THEIRS):
@@ -80,7 +86,15 @@ class World:
         self.ids["policy_id"] = policy["policy_id"]
         path = f"/v1/policies/{policy['policy_id']}"
         premium = {name: policy["premium"][name] for name in ("amount_minor", "currency")}
-        await self.post("policy", f"{path}/payments", {"reference": "r-1", "amount": premium})
+        for reference in ("r-1", "r-2"):
+            paid = {"reference": reference, "amount": premium}
+            await self.post("policy", f"{path}/payments", paid)
+        # The second was not due.
+        self.ids["refund_id"] = (await self.get("policy", "/v1/refunds"))["items"][0][
+            "refund_id"
+        ]
+        hook = await self.post("policy", "/v1/payment-hooks", {"provider": "standard"})
+        self.ids["hook_id"] = hook["hook_id"]
         await self._at(SHIPPED)
         await self.post("policy", f"{path}/dispatch", {"tracking_number": "EZ1000000001CN"})
         await self._at(DELIVERED)
@@ -108,10 +122,8 @@ class World:
         self.ids["claim_id"] = claim["claim_id"]
         self.ids["payout_id"] = claim["payouts"][0]["payout_id"]
         await self.settle()
-        listed = await self.clients["notifier"].get(
-            "/v1/notifications", headers=self.token(THEIRS)
-        )
-        self.ids["notification_id"] = listed.json()["items"][0]["notification_id"]
+        listed = await self.get("notifier", "/v1/notifications")
+        self.ids["notification_id"] = listed["items"][0]["notification_id"]
 
     async def _at(self, now: str) -> None:
         await self.post(

@@ -1,6 +1,5 @@
 """An example's parcel at the checkout: asked about, verified, bound, paid and sent, all through HTTP."""
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import count
@@ -12,8 +11,6 @@ from deploy.plans_check import Example
 from libs.common.bus import Inbound
 from libs.common.consumer import deliver
 from libs.common.events import with_sequence
-from libs.common.money import money
-from services.policy import store
 from tests.http_examples.doors import (
     PDF,
     Doors,
@@ -113,9 +110,15 @@ class Checkout:
         path = f"/v1/policies/{self.policy_id}"
         return _answered(await self._doors.policies.get(path, headers=self._headers()))
 
-    async def pay(self, minor: int) -> httpx.Response:
+    async def pay(
+        self, minor: int, *, reference: str = "", is_automatic: bool = False
+    ) -> httpx.Response:
         amount = {"amount_minor": minor, "currency": self.plan.currency}
-        body = {"reference": f"payment-{minor}", "amount": amount}
+        body = {
+            "reference": reference or f"payment-{minor}",
+            "amount": amount,
+            "is_automatic": is_automatic,
+        }
         return await self._to_policies(f"/v1/policies/{self.policy_id}/payments", body)
 
     async def accept(self, at: datetime) -> None:
@@ -129,14 +132,6 @@ class Checkout:
     async def cancel(self, reason: str) -> httpx.Response:
         path = f"/v1/policies/{self.policy_id}/cancellation"
         return await self._to_policies(path, {"reason": reason})
-
-    async def was_charged(self, amount: Decimal) -> None:
-        """The premium was taken more than once: written, since the door takes what is due only."""
-        db = self._doors.policies.app.state.running.db
-        async with db.transaction(self.tenant) as tx:
-            policy = await store.lock_policy(tx, self.policy_id, tenant_id=self.tenant)
-            charged = replace(policy, premium_paid=money(amount, self.plan.currency))
-            await store.save_policy(tx, charged)
 
     async def refunded(self) -> str:
         """What the policy's ledger says went back."""

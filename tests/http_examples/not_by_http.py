@@ -79,8 +79,6 @@ NOT_BY_HTTP: Mapping[tuple[str, str], Listed] = {
     ("jsx-cargo", "J52"): _ENDPOINT,
     ("mypoz-cargo", "M03"): _PARAMS,
     ("mypoz-cargo", "M04"): _PARAMS,
-    # Late money is refused at the door, so there is none to give back.
-    ("mypoz-cargo", "M34"): Listed(why=Why.FACT_NOT_TAKEN, fact="late_received"),
     ("mypoz-cargo", "M44"): _PARAMS,
     ("tks-warehouse", "T16"): _ENDPOINT,
     ("tks-warehouse", "T31"): _NOTICE,

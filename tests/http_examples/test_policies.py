@@ -76,10 +76,10 @@ async def test_the_premium_is_taken_when_the_programme_says(
     assert (await checkout.show_quote())["state"] == state
     policy = await checkout.bind()
 
-    response = await checkout.pay(policy["premium"]["amount_minor"])
+    response = await checkout.pay(policy["premium"]["amount_minor"], is_automatic=True)
 
     answer = {"charged": response.status_code == 201}
-    assert answer["charged"] or response.json()["code"] == "amount-not-confirmed"
+    assert answer["charged"] or response.json()["code"] == "autopay-blocked"
     assert only_expected(example, answer) == expected_of(example)
 
 
@@ -96,8 +96,9 @@ async def test_a_top_up_comes_out_as_the_programme_says(doors: Doors, example: E
 
     if paid_at is not None:
         await checkout.at(paid_at)
-        response = await checkout.pay(due["amount_minor"])
-        assert response.status_code == (201 if example.expect["state"] == "PAID" else 409)
+        # An example that is late says what is received all the same, where anything is.
+        if example.expect["state"] == "PAID" or "late_received" in example.given:
+            assert (await checkout.pay(due["amount_minor"])).status_code == 201
     elif "as_of" in example.given:
         await checkout.at(facts.as_of)
 
@@ -128,7 +129,8 @@ async def test_a_cancelled_policy_is_refunded_as_the_programme_says(
     await checkout.at(paid_at)
     await _paid(checkout)
     if "premium_charged" in example.given:
-        await checkout.was_charged(facts.number("premium_charged"))
+        more = facts.number("premium_charged") - facts.number("premium")
+        assert (await checkout.pay(int(more * 100), reference="again")).status_code == 201
     if facts.flag("dispatched"):
         await checkout.at(facts.time("dispatched_at") or paid_at + HOUR)
         await checkout.dispatch(facts.time("dispatched_at") or paid_at + HOUR)
@@ -136,7 +138,13 @@ async def test_a_cancelled_policy_is_refunded_as_the_programme_says(
 
     response = await checkout.cancel(facts.code("reason"))
 
-    answer = {"refund": _refunded(response.json(), response.status_code)}
+    is_correction = "premium_charged" in example.given
+    # What corrects a charge ends no policy: it goes back by itself (BM-07).
+    answer = {
+        "refund": await checkout.refunded()
+        if is_correction
+        else _refunded(response.json(), response.status_code)
+    }
     state = (await checkout.show_policy())["state"]
     assert (state == "CANCELLED") == (response.status_code == 200)
     assert only_expected(example, answer) == expected_of(example)

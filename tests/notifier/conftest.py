@@ -90,7 +90,9 @@ class PolicyService:
         self._server: uvicorn.Server | None = None
         self.app = FastAPI()
         self.app.state.authenticator = Authenticator(settings)
-        self.app.get("/v1/policies/{policy_id}/contact", response_model=None)(self.show_contact)
+        self.app.get("/internal/policies/{policy_id}/contact", response_model=None)(
+            self.show_contact
+        )
 
     async def show_contact(
         self, policy_id: str, caller: Annotated[Caller, requires(INTERNAL_READ)]

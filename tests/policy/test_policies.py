@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.money import Money
+from libs.common.plans.values import Plan
 from services.policy.domain.parcels import (
     STATUSES,
     NotDispatchable,
@@ -20,12 +21,10 @@ from services.policy.domain.parcels import (
     track,
 )
 from services.policy.domain.payments import (
-    NothingDue,
-    NotPayable,
     PaymentEmpty,
-    PaymentTooLarge,
+    Standing,
     WrongPaymentCurrency,
-    pay,
+    receive,
 )
 from services.policy.domain.policies import (
     Policy,
@@ -47,6 +46,11 @@ from tests.policy.builders import (
     plan_of,
     premium_of,
 )
+
+
+def pay(policy: Policy, plan: Plan, amount: Money, when: datetime) -> Policy:
+    return receive(policy, plan, amount, when).policy
+
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PAID_AT = at("2024-01-01T02:00")
@@ -177,14 +181,13 @@ def _up_to(parts: list[int], total: int) -> list[int]:
 @pytest.mark.parametrize(
     ("amount", "refusal"),
     [
-        (Money(3_601, "CNY"), PaymentTooLarge),
         (Money(3_600, "USD"), WrongPaymentCurrency),
         (Money(0, "CNY"), PaymentEmpty),
         (Money(-1, "CNY"), PaymentEmpty),
     ],
-    ids=["too much", "another currency", "nothing", "less than nothing"],
+    ids=["another currency", "nothing", "less than nothing"],
 )
-def test_refuses_a_payment_that_is_not_one_of_what_is_due(
+def test_refuses_what_is_no_payment_of_the_premium(
     amount: Money, refusal: type[Exception]
 ) -> None:
     policy = bound()
@@ -193,27 +196,27 @@ def test_refuses_a_payment_that_is_not_one_of_what_is_due(
         pay(policy, plan_of(policy), amount, PAID_AT)
 
 
-def test_refuses_more_than_what_is_left_to_pay() -> None:
-    policy = bound()
-    policy = pay(policy, plan_of(policy), premium_of(policy, 1_000), PAID_AT)
-
-    with pytest.raises(PaymentTooLarge, match=r"26\.00 CNY is due, 26\.01 CNY is too much"):
-        pay(policy, plan_of(policy), premium_of(policy, 2_601), PAID_AT)
+def received(policy: Policy, minor: int, when: datetime = PAID_AT) -> tuple[int, int, str]:
+    """What counts of the payment, what goes back, and why."""
+    receipt = receive(policy, plan_of(policy), premium_of(policy, minor), when)
+    return receipt.applied.amount_minor, receipt.returned.amount_minor, receipt.standing
 
 
-def test_refuses_a_payment_when_nothing_is_due_any_more() -> None:
+def test_takes_what_is_due_of_a_payment_that_is_more() -> None:
+    assert received(bound(), 3_600) == (3_600, 0, Standing.APPLIED)
+    assert received(bound(), 3_601) == (3_600, 1, Standing.OVERPAID)
+
+
+def test_takes_no_second_payment_of_a_paid_premium() -> None:
     policy = paid()
 
-    with pytest.raises(NothingDue):
-        pay(policy, plan_of(policy), premium_of(policy, 1), PAID_AT)
+    assert received(policy, 3_600) == (0, 3_600, Standing.DUPLICATE_CHARGE)  # BM-07
+    assert pay(policy, plan_of(policy), premium_of(policy), PAID_AT + MOMENT) == policy
 
 
 @pytest.mark.parametrize("state", ["CANCELLED", "INVALID", "VOID"])
-def test_refuses_a_payment_for_a_policy_that_has_ended(state: str) -> None:
-    policy = bound(state=state)
-
-    with pytest.raises(NotPayable, match=state):
-        pay(policy, plan_of(policy), premium_of(policy), PAID_AT)
+def test_takes_nothing_for_a_policy_that_has_ended(state: str) -> None:
+    assert received(bound(state=state), 3_600) == (0, 3_600, Standing.POLICY_ENDED)
 
 
 # --- the start of cover ----------------------------------------------------------------------

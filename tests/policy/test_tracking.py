@@ -7,7 +7,7 @@ import pytest
 
 from libs.common.db import Database
 from libs.common.ids import new_id
-from services.policy.api import MAX_SCANS
+from services.policy.api.parcels import MAX_SCANS
 from tests.policy.builders import OTHER_TENANT, Json, a_scan, names, said
 from tests.policy.conftest import SetClock, Shop, answered, refused
 
@@ -67,7 +67,7 @@ async def test_scans_move_the_policy_and_are_told_as_one_position(
     assert update["last_update_at"] == update["delivered_at"] == "2024-03-02T07:00:00Z"
     # A first scan that is the delivery begins the cover and ends it.
     assert names(await said(db, policy["policy_id"])) == [
-        "PolicyIssued", "PolicyPaid", "PolicyActivated", "TrackingUpdated",
+        "PolicyIssued", "PaymentReceived", "PolicyPaid", "PolicyActivated", "TrackingUpdated",
     ]  # fmt: skip
 
 
@@ -114,7 +114,7 @@ async def test_another_tenants_parcel_does_not_move(
 
     assert await results_of(shop, *way_of(anothers)) == ["unmatched"] * 4
 
-    assert await other.show(anothers) == anothers
+    assert await other.show(anothers) == {k: anothers[k] for k in anothers if k != "payment"}
     assert len(await said(db)) == told
 
 

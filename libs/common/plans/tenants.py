@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -36,6 +36,8 @@ class Tenant:
     straight_through_limit: Money
     # A payout above this needs two people.
     four_eyes_above: Money
+    # Whether a policy is bound only once the customer's opt-in is recorded.
+    requires_consent: bool = False
 
     @property
     def is_sandbox(self) -> bool:
@@ -70,7 +72,7 @@ def _tenant(name: str, entry: Entry) -> Tenant:
         entry.fail(f"{name!r} is no tenant id: lower case letters and digits")
     fields = entry.fields(
         required="name plans currency languages four_eyes_above",
-        optional="straight_through_limit",
+        optional="straight_through_limit requires_consent",
     )
     languages = fields["languages"].texts()
     for language in languages:
@@ -93,6 +95,7 @@ def _tenant(name: str, entry: Entry) -> Tenant:
         four_eyes_above=_money(
             fields["currency"], fields["four_eyes_above"].decimal(), currency
         ),
+        requires_consent="requires_consent" in fields and fields["requires_consent"].flag(),
     )
 
 
@@ -115,13 +118,4 @@ def _money(place: Entry, amount: Decimal, currency: str) -> Money:
 
 
 def _sandbox(original: Tenant, tenant_id: str) -> Tenant:
-    return Tenant(
-        tenant_id=tenant_id,
-        sells_as=original.tenant_id,
-        name=f"{original.name} (sandbox)",
-        plans=original.plans,
-        currency=original.currency,
-        languages=original.languages,
-        straight_through_limit=original.straight_through_limit,
-        four_eyes_above=original.four_eyes_above,
-    )
+    return replace(original, tenant_id=tenant_id, name=f"{original.name} (sandbox)")

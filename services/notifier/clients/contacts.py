@@ -30,7 +30,7 @@ async def fetch_contact(
 
     `headers` carry the tenant's token with which this service may read.
     """
-    url = f"{policy_url}/v1/policies/{quote(policy_id, safe='')}/contact"
+    url = f"{policy_url}/internal/policies/{quote(policy_id, safe='')}/contact"
     try:
         response = await http.get(url, headers=headers)
     except httpx.HTTPError as failure:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from libs.common.errors import Conflict
 from libs.common.plans.values import Plan
-from services.policy.domain.policies import Policy, Tracking, cover_facts, covered
+from services.policy.domain.policies import ENDED, Policy, Tracking, cover_facts, covered
 from services.policy.domain.terms import effective
 
 
@@ -19,7 +19,7 @@ def dispatch(policy: Policy, plan: Plan, at: datetime, now: datetime) -> Policy:
     """The parcel left: `at` is the ship-out. A second dispatch changes nothing."""
     if policy.tracking.dispatched_at is not None:
         return policy
-    if policy.state in ("CANCELLED", "VOID", "INVALID"):
+    if policy.state in ENDED:
         raise NotDispatchable(f"Policy {policy.policy_id} is {policy.state}.")
     return covered(
         replace(policy, tracking=replace(policy.tracking, dispatched_at=at)), plan, now
@@ -30,7 +30,7 @@ def accept(policy: Policy, plan: Plan, at: datetime, now: datetime) -> Policy:
     """The processing centre took the parcel in (TK-08). Again changes nothing."""
     if policy.tracking.accepted_at is not None:
         return policy
-    if policy.state in ("CANCELLED", "VOID", "INVALID"):
+    if policy.state in ENDED:
         raise NotDispatchable(f"Policy {policy.policy_id} is {policy.state}.")
     return covered(
         replace(policy, tracking=replace(policy.tracking, accepted_at=at)), plan, now

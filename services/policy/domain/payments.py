@@ -1,42 +1,24 @@
-"""The premium's way in and out: whole, deposit and top-up; confirmation, lapse, cancellation.
+"""The premium's way in: whole, in parts, deposit and top-up; and what of it is not taken.
 
-A policy whose amount is not confirmed yet takes the plan's deposit and nothing else (MP-14, MP-18).
-The first instant too late for a top-up is `top_up_lapses_at`; a payment then is not accepted (MP-20).
+A payment that was made is a fact: it is kept, and what the policy has no use for goes back. A policy
+whose amount is not confirmed yet takes the plan's deposit and nothing else (MP-14, MP-18). The first
+instant too late for a top-up is `top_up_lapses_at`; what is paid then goes back (MP-20).
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from libs.common.errors import Conflict, Invalid
-from libs.common.money import Money, money
+from libs.common.money import Money, money, zero
 from libs.common.plans.values import Plan
-from services.policy.domain.policies import PlanPin, Policy, Terms, cover_facts, covered
-from services.policy.domain.terms import refund, top_up
+from services.policy.domain.policies import ENDED, PlanPin, Policy, Terms, covered
+from services.policy.domain.terms import top_up
 
 
-class NothingDue(Conflict):
-    code = "nothing-due"
-    title = "The premium is paid"
-
-
-class NotPayable(Conflict):
-    code = "policy-not-payable"
-    title = "The policy's state does not allow a payment"
-
-
-class TopUpTooLate(Conflict):
-    code = "top-up-too-late"
-    title = "The time for the top-up is over"
-
-
-class AmountNotConfirmed(Conflict):
-    code = "amount-not-confirmed"
-    title = "The premium is not confirmed yet"
-
-
-class PaymentTooLarge(Invalid):
-    code = "payment-too-large"
-    title = "The payment is more than the premium due"
+class AutopayBlocked(Conflict):
+    code = "autopay-blocked"
+    title = "The plan takes no automatic payment before the amount is confirmed"
 
 
 class PaymentEmpty(Invalid):
@@ -49,14 +31,25 @@ class WrongPaymentCurrency(Invalid):
     title = "The payment is in another currency"
 
 
-class NotCancellable(Conflict):
-    code = "policy-not-cancellable"
-    title = "The policy's state does not allow cancellation"
+class Standing(StrEnum):
+    """What became of a payment; all but APPLIED mean that some or all of it goes back."""
+
+    APPLIED = "APPLIED"
+    OVERPAID = "OVERPAID"
+    DUPLICATE_CHARGE = "DUPLICATE_CHARGE"
+    NOT_CONFIRMED = "NOT_CONFIRMED"
+    LATE = "LATE"
+    POLICY_ENDED = "POLICY_ENDED"
 
 
-class UnknownReason(Invalid):
-    code = "unknown-refund-reason"
-    title = "The plan knows no such reason"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The policy with a payment: how much of it counts, and why the rest goes back."""
+
+    policy: Policy
+    applied: Money
+    returned: Money
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,28 +62,40 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cancellation:
-    """A cancelled policy and what goes back to the payer."""
+class Ended:
+    """A policy that is over before its time, and what of its premium goes back."""
 
     policy: Policy
     refund: Money
 
 
-def pay(policy: Policy, plan: Plan, amount: Money, now: datetime) -> Policy:
-    """The policy with this payment; in force or scheduled when the premium is complete."""
-    _must_be_payable(policy, amount)
-    if policy.confirmed_at is None:
-        return _deposited(policy, plan, amount, now)
-    lapses_at = policy.top_up_lapses_at
-    if lapses_at is not None and now >= lapses_at:
-        raise TopUpTooLate(
-            f"The top-up was due before {lapses_at.isoformat()}. Send the payment back."
+def receive(
+    policy: Policy, plan: Plan, amount: Money, at: datetime, *, is_automatic: bool = False
+) -> Receipt:
+    """The policy with a payment made `at`; in force or scheduled when the premium is complete.
+
+    WrongPaymentCurrency, PaymentEmpty; AutopayBlocked where nobody decided to pay (MP-14).
+    """
+    _must_be_money_for(policy, amount)
+    if is_automatic and is_autopay_blocked(policy, plan):
+        raise AutopayBlocked(
+            "The amount is not confirmed yet. Let the customer pay once it is, or pay the deposit."
         )
-    due = policy.premium_due
-    if amount > due:
-        raise PaymentTooLarge(f"{due} is due, {amount} is too much. Pay what is due.")
-    received = replace(policy, premium_paid=policy.premium_paid + amount, last_paid_at=now)
-    return completed(received, plan, now)
+    useful, standing = _useful(policy, plan, at)
+    applied = min(amount, useful)
+    if applied == amount:
+        standing = Standing.APPLIED
+    paid = replace(policy, premium_paid=policy.premium_paid + applied, last_paid_at=at)
+    return Receipt(
+        policy=completed(paid, plan, at) if applied.amount_minor else policy,
+        applied=applied,
+        returned=amount - applied,
+        standing=standing,
+    )
+
+
+def is_autopay_blocked(policy: Policy, plan: Plan) -> bool:
+    return policy.confirmed_at is None and plan.premium.blocks_autopay_before_confirmed
 
 
 def confirm(policy: Policy, plan: Plan, verification: Verification, now: datetime) -> Policy:
@@ -115,8 +120,8 @@ def confirm(policy: Policy, plan: Plan, verification: Verification, now: datetim
 
 
 def completed(policy: Policy, plan: Plan, now: datetime) -> Policy:
-    """PAID, once nothing is due any more; `paid_at` is the payment that completed it."""
-    if policy.premium_due.amount_minor > 0:
+    """PAID, once the amount is confirmed and nothing is due; `paid_at` is the completing payment."""
+    if policy.confirmed_at is None or policy.premium_due.amount_minor > 0:
         return policy
     paid = replace(
         policy, paid_at=policy.last_paid_at, state="SCHEDULED", top_up_lapses_at=None
@@ -124,44 +129,29 @@ def completed(policy: Policy, plan: Plan, now: datetime) -> Policy:
     return covered(paid, plan, now)
 
 
-def lapse(policy: Policy, plan: Plan) -> Cancellation:
+def lapse(policy: Policy, plan: Plan) -> Ended:
     """The top-up did not come in time: cancelled, and the deposit goes back in full (MP-20)."""
     lapses_at = policy.top_up_lapses_at
     assert lapses_at is not None
     answer = top_up(plan, _top_up_facts(policy) | {"paid_at": lapses_at})
-    return Cancellation(
-        policy=replace(policy, state=answer.state, top_up_lapses_at=None), refund=answer.refund
-    )
+    return Ended(policy=replace(policy, state=answer.state), refund=answer.refund)
 
 
-def cancel(policy: Policy, plan: Plan, reason: str, now: datetime) -> Cancellation:
-    """Cancelled, with what the plan gives back for that reason at this moment.
+def invalidate(policy: Policy) -> Ended:
+    """The quote came to nothing (MP-13): no cover ever attached, and all that was paid goes back."""
+    return Ended(policy=replace(policy, state="INVALID"), refund=policy.premium_paid)
 
-    Before the premium is complete everything paid goes back: no cover ever attached.
+
+def take_back(policy: Policy, amount: Money) -> Policy:
+    """Premium that its payer was given back elsewhere, or won in a dispute, is not held any more.
+
+    A policy whose premium is incomplete by it is PENDING again: what is paid anew covers from then
+    on, never backwards.
     """
-    known = [row.reason for row in plan.refunds]
-    if reason not in known:
-        raise UnknownReason(f"The plan's reasons are: {', '.join(known) or 'none'}.")
-    if policy.state not in ("PENDING", "SCHEDULED", "ACTIVE"):
-        raise NotCancellable(f"Policy {policy.policy_id} is {policy.state}.")
-    cancelled = replace(policy, state="CANCELLED", top_up_lapses_at=None)
-    if policy.state == "PENDING":
-        return Cancellation(policy=cancelled, refund=policy.premium_paid)
-    answer = refund(plan, refund_facts(policy, reason, now))
-    if not answer.is_granted:
-        raise NotCancellable(
-            "The plan refunds nothing at this moment, so the policy stays in force."
-        )
-    # Never more than was paid, whatever the plan's formula says.
-    return Cancellation(policy=cancelled, refund=min(answer.refund, policy.premium_paid))
-
-
-def refund_facts(policy: Policy, reason: str, now: datetime) -> dict[str, object]:
-    return cover_facts(policy, now) | {
-        "reason": reason,
-        "premium": policy.terms.premium.decimal,
-        "premium_charged": policy.premium_paid.decimal,
-    }
+    left = replace(policy, premium_paid=policy.premium_paid - amount)
+    if policy.paid_at is None or policy.state in ENDED or left.premium_due.amount_minor <= 0:
+        return left
+    return replace(left, state="PENDING", paid_at=None, cover_start=None)
 
 
 def deposit_of(plan: Plan) -> Money | None:
@@ -170,29 +160,30 @@ def deposit_of(plan: Plan) -> Money | None:
     return None if terms is None else money(terms.amount, plan.currency)
 
 
-def _must_be_payable(policy: Policy, amount: Money) -> None:
-    due = policy.premium_due
-    if amount.currency != due.currency:
+def _must_be_money_for(policy: Policy, amount: Money) -> None:
+    wanted = policy.terms.premium.currency
+    if amount.currency != wanted:
         raise WrongPaymentCurrency(
-            f"The premium is in {due.currency}, the payment in {amount.currency}."
+            f"The premium is in {wanted}, the payment in {amount.currency}."
         )
     if amount.amount_minor <= 0:
-        raise PaymentEmpty(f"Pay what is due: {due}.")
-    if policy.paid_at is not None:
-        raise NothingDue(f"The premium of {policy.terms.premium} is paid already.")
-    if policy.state != "PENDING":
-        raise NotPayable(f"Policy {policy.policy_id} is {policy.state}. Send the payment back.")
+        raise PaymentEmpty(f"Report what was paid; {policy.premium_due} is due.")
 
 
-def _deposited(policy: Policy, plan: Plan, amount: Money, now: datetime) -> Policy:
-    deposit = deposit_of(plan)
-    if deposit is None or policy.premium_paid >= deposit:
-        raise AmountNotConfirmed("Wait until the amount is confirmed, then pay what is due.")
-    if amount != deposit:
-        raise AmountNotConfirmed(
-            f"Before the amount is confirmed only the deposit of {deposit} may be paid."
-        )
-    return replace(policy, premium_paid=amount, last_paid_at=now)
+def _useful(policy: Policy, plan: Plan, at: datetime) -> tuple[Money, Standing]:
+    """How much the policy could take at that time, and why no more."""
+    nothing = zero(policy.terms.premium.currency)
+    lapses_at = policy.top_up_lapses_at
+    if lapses_at is not None and at >= lapses_at:
+        return nothing, Standing.LATE
+    if policy.state in ENDED:
+        return nothing, Standing.POLICY_ENDED
+    if policy.confirmed_at is None:
+        deposit = deposit_of(plan) or nothing
+        return max(nothing, deposit - policy.premium_paid), Standing.NOT_CONFIRMED
+    due = max(nothing, policy.premium_due)
+    is_paid = policy.paid_at is not None
+    return due, Standing.DUPLICATE_CHARGE if is_paid else Standing.OVERPAID
 
 
 def _top_up_facts(policy: Policy) -> dict[str, object]:

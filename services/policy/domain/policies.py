@@ -74,6 +74,17 @@ class Terms:
     is_freight_paid: bool = True
 
 
+OPT_OUT = "OPT_OUT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What the customer last said to the offer, as the quote service recorded it."""
+
+    consent_id: str
+    choice: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """The offer of a quote that is being bound, as the quote service has it."""
@@ -84,6 +95,7 @@ class Offer:
     state: str
     valid_until: datetime
     confirmed_at: datetime | None = None
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,17 +122,21 @@ class Policy:
     state: str
     bound_at: datetime
     premium_paid: Money
+    # What of it went back, or is owed back, since the policy ended.
+    refund: Money
     last_paid_at: datetime | None = None
     # The payment that completed the premium.
     paid_at: datetime | None = None
     # When the amount was confirmed to the customer; None while the quote is being verified.
     confirmed_at: datetime | None = None
-    # The first instant too late for a top-up; None where none is awaited.
+    # The first instant too late for a top-up; None where none is awaited, kept where it was missed.
     top_up_lapses_at: datetime | None = None
     cover_start: datetime | None = None
     carrier: str = ""
     tracking_number: str = ""
     tracking: Tracking = Tracking()
+    # The customer's opt-in, where one was recorded.
+    consent_id: str = ""
 
     @property
     def premium_due(self) -> Money:
@@ -130,6 +146,10 @@ class Policy:
 PRICED = "PRICED"
 # The proof of purchase is being looked at: the policy waits for the confirmed amount.
 VERIFYING = ("DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED")
+# Nothing is paid into these any more, and no cover begins.
+ENDED = frozenset({"CANCELLED", "INVALID", "VOID", "EXPIRED"})
+# Its parcel is still on its way, so no other policy may name it (Q45).
+OPEN = ("PENDING", "SCHEDULED", "ACTIVE")
 
 
 class QuoteExpired(Conflict):
@@ -147,14 +167,37 @@ class PremiumDiffers(Conflict):
     title = "The premium is not the quote's"
 
 
+class OptedOut(Conflict):
+    code = "opted-out"
+    title = "The customer has said no to this cover"
+
+
+class ConsentMissing(Conflict):
+    code = "consent-missing"
+    title = "The customer has not said yes to this cover"
+
+
+class ParcelInsured(Conflict):
+    code = "parcel-insured-already"
+    title = "The parcel is insured already"
+
+
 def bind(
-    offer: Offer, *, policy_id: str, tenant_id: str, premium: Money | None, now: datetime
+    offer: Offer,
+    *,
+    policy_id: str,
+    tenant_id: str,
+    premium: Money | None,
+    now: datetime,
+    needs_consent: bool = False,
 ) -> Policy:
     """A policy on the offer, its premium still to come.
 
     `premium`, where given, is what the customer was shown; PremiumDiffers when it is not the quote's.
-    The quote is valid up to and including `valid_until`.
+    The quote is valid up to and including `valid_until`. OptedOut where the customer's last word was
+    no; ConsentMissing where the tenant wants a word and there is none.
     """
+    _must_be_wanted(offer, needs_consent=needs_consent)
     if now > offer.valid_until:
         raise QuoteExpired(
             f"Quote {offer.quote_id} was valid until {offer.valid_until.isoformat()}. "
@@ -176,8 +219,23 @@ def bind(
         state="PENDING",
         bound_at=now,
         premium_paid=zero(offer.terms.premium.currency),
+        refund=zero(offer.terms.premium.currency),
         confirmed_at=None if offer.state in VERIFYING else offer.confirmed_at or now,
+        consent_id="" if offer.consent is None else offer.consent.consent_id,
     )
+
+
+def _must_be_wanted(offer: Offer, *, needs_consent: bool) -> None:
+    if offer.consent is None:
+        if needs_consent:
+            raise ConsentMissing(
+                f"Record the customer's opt-in first (POST /v1/quotes/{offer.quote_id}/consents)."
+            )
+    elif offer.consent.choice == OPT_OUT:
+        raise OptedOut(
+            f"The last consent to quote {offer.quote_id} is an opt-out. Record an opt-in if the "
+            "customer has changed their mind."
+        )
 
 
 def activate(policy: Policy, plan: Plan, now: datetime) -> Policy:

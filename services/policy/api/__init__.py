@@ -1,0 +1,22 @@
+"""The policy service's routes: translate, open, call, render."""
+
+from services.policy.api import (
+    clocks,
+    endings,
+    internal,
+    notices,
+    parcels,
+    payments,
+    policies,
+)
+
+ROUTERS = (
+    policies.router,
+    endings.router,
+    payments.router,
+    notices.router,
+    notices.signed,
+    parcels.router,
+    clocks.router,
+    internal.router,
+)

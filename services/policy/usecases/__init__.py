@@ -1,0 +1,65 @@
+"""What the policy service does: bind, take premiums, follow parcels, end policies."""
+
+from services.policy.usecases.clocks import advance_test_clock, create_test_clock
+from services.policy.usecases.cover import ACTIVATE, activate_policy
+from services.policy.usecases.endings import (
+    CancelPolicy,
+    cancel_policy,
+    change_address,
+    void_policy,
+)
+from services.policy.usecases.hooks import open_hook, rotate_secret
+from services.policy.usecases.notices import KINDS, record_payment, take_notice
+from services.policy.usecases.parcels import (
+    DispatchParcel,
+    ScanOutcome,
+    accept_parcel,
+    dispatch_parcel,
+    name_parcel,
+    record_scans,
+)
+from services.policy.usecases.payments import (
+    RecordPayment,
+    confirm_amount,
+    invalidate_policy,
+    lapse_top_up,
+    request_documents,
+    warn_top_up,
+)
+from services.policy.usecases.policies import BindPolicy, bind_policy, change_contact
+from services.policy.usecases.refunds import LAPSE, WARN, SettleRefund, settle_refund
+
+__all__ = [
+    "ACTIVATE",
+    "KINDS",
+    "LAPSE",
+    "WARN",
+    "BindPolicy",
+    "CancelPolicy",
+    "DispatchParcel",
+    "RecordPayment",
+    "ScanOutcome",
+    "SettleRefund",
+    "accept_parcel",
+    "activate_policy",
+    "advance_test_clock",
+    "bind_policy",
+    "cancel_policy",
+    "change_address",
+    "change_contact",
+    "confirm_amount",
+    "create_test_clock",
+    "dispatch_parcel",
+    "invalidate_policy",
+    "lapse_top_up",
+    "name_parcel",
+    "open_hook",
+    "record_payment",
+    "record_scans",
+    "request_documents",
+    "rotate_secret",
+    "settle_refund",
+    "take_notice",
+    "void_policy",
+    "warn_top_up",
+]
