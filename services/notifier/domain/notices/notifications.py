@@ -1,11 +1,22 @@
 """A notice that is owed, and what becomes of it."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from services.notifier.domain.notices.claims import ClaimAnswered, ClaimReceived, MoneySent
-from services.notifier.domain.notices.policies import CoverBegan, CoverCancelled
+from services.notifier.domain.notices.policies import (
+    CoverBegan,
+    CoverCancelled,
+    CoverInvalidated,
+    CoverVoided,
+    PapersAsked,
+    PremiumTakenBack,
+    RefundPromised,
+    TopUpAsked,
+    TopUpLapsed,
+    TopUpStillDue,
+)
 
 State = Literal["PENDING", "SENT", "SKIPPED", "FAILED"]
 
@@ -18,10 +29,32 @@ UNKNOWN_POLICY = "UNKNOWN_POLICY"
 NO_ADDRESS = "NO_ADDRESS"
 BAD_ADDRESS = "BAD_ADDRESS"
 
-Letter = CoverBegan | CoverCancelled | ClaimReceived | ClaimAnswered | MoneySent
+Letter = (
+    PapersAsked
+    | TopUpAsked
+    | TopUpStillDue
+    | TopUpLapsed
+    | CoverBegan
+    | CoverCancelled
+    | CoverInvalidated
+    | CoverVoided
+    | RefundPromised
+    | PremiumTakenBack
+    | ClaimReceived
+    | ClaimAnswered
+    | MoneySent
+)
 LETTERS: tuple[type[Letter], ...] = (
+    PapersAsked,
+    TopUpAsked,
+    TopUpStillDue,
+    TopUpLapsed,
     CoverBegan,
     CoverCancelled,
+    CoverInvalidated,
+    CoverVoided,
+    RefundPromised,
+    PremiumTakenBack,
     ClaimReceived,
     ClaimAnswered,
     MoneySent,
@@ -39,6 +72,11 @@ class Notice:
     letter: Letter
     policy_id: str | None
     claim_id: str | None = None
+
+
+def occasion_at(thing_id: str, at: datetime) -> str:
+    """The occasion of what comes about more than once for a thing, each time at an instant."""
+    return f"{thing_id}@{at.astimezone(UTC).isoformat()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
