@@ -55,18 +55,22 @@ class Numbered:
 # --- covers ----------------------------------------------------------------------------------
 
 
-async def insert_cover(tx: Tx, cover: Cover) -> None:
-    """A cover that is there already stays as it is."""
+async def save_cover(tx: Tx, cover: Cover) -> None:
+    """What was paid takes the place of what was issued, never the other way round."""
     await tx.execute(
         """
         INSERT INTO covers (tenant_id, policy_id, plan_sha256, insured_minor, premium_minor, currency)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (tenant_id, policy_id) DO UPDATE
+        SET plan_sha256 = excluded.plan_sha256, insured_minor = excluded.insured_minor,
+            premium_minor = excluded.premium_minor, currency = excluded.currency
+        WHERE excluded.premium_minor IS NOT NULL
         """,
         cover.tenant_id,
         cover.policy_id,
         cover.plan_sha256,
         cover.insured_value.amount_minor,
-        cover.premium.amount_minor,
+        None if cover.premium is None else cover.premium.amount_minor,
         cover.insured_value.currency,
     )
 
@@ -83,20 +87,22 @@ async def find_cover(tx: Tx, policy_id: str, *, tenant_id: str) -> Cover | None:
     return None if row is None else _cover(row)
 
 
-async def get_cover(tx: Tx, policy_id: str, *, tenant_id: str) -> Cover:
+async def get_paid_cover(tx: Tx, policy_id: str, *, tenant_id: str) -> Cover:
+    """The cover with its premium."""
     cover = await find_cover(tx, policy_id, tenant_id=tenant_id)
-    if cover is None:
+    if cover is None or cover.premium is None:
         raise UnknownCover(f"No PolicyPaid of {policy_id} came before.")
     return cover
 
 
 def _cover(row: Row) -> Cover:
+    currency, premium_minor = row["currency"], row["premium_minor"]
     return Cover(
         tenant_id=row["tenant_id"],
         policy_id=row["policy_id"],
         plan_sha256=row["plan_sha256"],
-        insured_value=Money(row["insured_minor"], row["currency"]),
-        premium=Money(row["premium_minor"], row["currency"]),
+        insured_value=Money(row["insured_minor"], currency),
+        premium=None if premium_minor is None else Money(premium_minor, currency),
     )
 
 

@@ -36,7 +36,7 @@ async def owe(tx: Tx, notice: Notice) -> None:
 
 async def remember_cover(tx: Tx, cover: Cover) -> None:
     """Keep what a letter about the policy will say, or the plan of it."""
-    await store.insert_cover(tx, cover)
+    await store.save_cover(tx, cover)
 
 
 async def begin_cover(
@@ -48,14 +48,15 @@ async def begin_cover(
     at: datetime,
     cover_start: datetime,
 ) -> None:
-    """Tell what is covered since when, once a policy."""
-    cover = await store.get_cover(tx, policy_id, tenant_id=tenant_id)
+    """Tell what is covered since when, once a start: a premium that was taken back and is paid
+    again may bring another."""
+    cover = await store.get_paid_cover(tx, policy_id, tenant_id=tenant_id)
     await owe(
         tx,
         Notice(
             tenant_id=tenant_id,
             event_id=event_id,
-            occasion=policy_id,
+            occasion=notices.occasion_at(policy_id, cover_start),
             caused_at=at,
             letter=notices.cover_began(cover, cover_start),
             policy_id=policy_id,

@@ -21,6 +21,7 @@ from libs.common.plans.clocks import (
     end_of_day,
     first_late_instant,
     is_within,
+    last_in_time,
     local_day,
     start_of_day,
 )
@@ -242,7 +243,8 @@ def test_in_time_means_before_the_first_late_instant(
     length = Duration(unit=unit, count=count)
     late = first_late_instant(start, length, zone, PLAIN)
 
-    assert is_within(start, late - TICK, length, zone, PLAIN)
+    assert last_in_time(late) == late - TICK
+    assert is_within(start, last_in_time(late), length, zone, PLAIN)
     assert not is_within(start, late, length, zone, PLAIN)
 
 

@@ -29,20 +29,35 @@ def myr(amount: str) -> Money:
     return Money(int(Decimal(amount) * 100), "MYR")
 
 
-def policy_paid(**changes: Any) -> policy.PolicyPaid:
-    terms = Terms(
-        insured_value=myr("1000"),
-        goods_value=myr("1000"),
-        eligible_goods_value=myr("1000"),
-        shipping_fee=myr("80"),
-        premium=myr("38"),
-        rate=Decimal("0.038"),
-    )
+TERMS = Terms(
+    insured_value=myr("1000"),
+    goods_value=myr("1000"),
+    eligible_goods_value=myr("1000"),
+    shipping_fee=myr("80"),
+    premium=myr("38"),
+    rate=Decimal("0.038"),
+)
+PLAN = PlanPin(plan="mypoz-cargo", version=1, sha256="0" * 64)
+
+
+def policy_issued(**changes: Any) -> policy.PolicyIssued:
     values = {
         "policy_id": POLICY,
         "quote_id": "quo_01JQZX7Y5V0000000000000001",
-        "plan": PlanPin(plan="mypoz-cargo", version=1, sha256="0" * 64),
-        "terms": terms,
+        "plan": PLAN,
+        "terms": TERMS,
+        "state": "PENDING",
+        **changes,
+    }
+    return policy.PolicyIssued(**values)
+
+
+def policy_paid(**changes: Any) -> policy.PolicyPaid:
+    values = {
+        "policy_id": POLICY,
+        "quote_id": "quo_01JQZX7Y5V0000000000000001",
+        "plan": PLAN,
+        "terms": TERMS,
         "state": "ACTIVE",
         "premium_paid": myr("38"),
         "paid_at": NOW,

@@ -170,6 +170,29 @@ def test_every_code_a_customer_may_meet_has_words(kind: str, known: frozenset[st
 
 
 @pytest.mark.parametrize("language", sorted(words.LANGUAGES))
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [
+        (
+            "paper_field",
+            {"product_name", "picture", "price", "quantity", "actual_payment_amount"},
+        ),
+        ("invalid_cause", {"DOCUMENTS_LAPSED", "GOODS_DECLINED"}),
+        ("void_cause", {"address_changed", "fraud"}),
+        (
+            "refund_reason",
+            {"OVERPAID", "DUPLICATE_CHARGE", "LATE", "POLICY_ENDED", "NOT_CONFIRMED"},
+        ),
+        ("reversal", {"REFUNDED", "DISPUTE_LOST"}),
+    ],
+)
+def test_every_language_has_words_for_what_happens_while_cover_is_bought(
+    kind: str, known: set[str], language: str
+) -> None:
+    assert words.LANGUAGES[language][kind].keys() == known
+
+
+@pytest.mark.parametrize("language", sorted(words.LANGUAGES))
 def test_a_language_has_no_codes_of_its_own(language: str) -> None:
     for kind, mapping in words.LANGUAGES[language].items():
         assert mapping.keys() <= ENGLISH[kind].keys()

@@ -138,7 +138,7 @@ async def test_a_plan_that_is_known_gives_its_time_zone(notifier: Notifier) -> N
     [mail] = notifier.mail.mails
     text = mail.get_body(("plain",))
     assert text is not None
-    assert "2026-03-02 18:00 (UTC+08:00)" in text.get_content()
+    assert "2026-03-02 18:00 (Asia/Kuala Lumpur, UTC+08:00)" in text.get_content()
 
 
 async def test_a_mail_server_that_is_down_is_tried_again_and_gets_it_once(

@@ -16,9 +16,17 @@ from services.notifier.domain.notices import (
     ClaimReceived,
     CoverBegan,
     CoverCancelled,
+    CoverInvalidated,
+    CoverVoided,
     Letter,
     Line,
     MoneySent,
+    PapersAsked,
+    PremiumTakenBack,
+    RefundPromised,
+    TopUpAsked,
+    TopUpLapsed,
+    TopUpStillDue,
 )
 from tests.notifier.builders import CLAIM, NOW, POLICY, a_notice, an_answer, myr
 
@@ -29,6 +37,24 @@ LINES = (
     Line(label="CAP_INSURED", before=Decimal(300), after=Decimal(250)),
 )
 EXAMPLES: list[Letter] = [
+    PapersAsked(missing=("price", "picture"), lapses_at=NOW),
+    PapersAsked(missing=(), lapses_at=None),
+    TopUpAsked(premium=myr("38"), due=myr("13"), lapses_at=NOW),
+    TopUpAsked(premium=myr("38"), due=myr("38"), lapses_at=None),
+    TopUpStillDue(due=myr("13"), lapses_at=NOW),
+    TopUpLapsed(refund=myr("25"), lapsed_at=NOW),
+    TopUpLapsed(refund=myr("0"), lapsed_at=NOW),
+    CoverInvalidated(cause="DOCUMENTS_LAPSED", refund=myr("25"), invalidated_at=NOW),
+    CoverInvalidated(cause="SOMETHING_NEW", refund=myr("0"), invalidated_at=NOW),
+    CoverVoided(cause="fraud", voided_at=NOW),
+    CoverVoided(cause="something_new", voided_at=NOW),
+    RefundPromised(amount=myr("13"), reason="LATE"),
+    PremiumTakenBack(
+        amount=myr("38"), due=myr("38"), reason="REFUNDED", state="PENDING", reversed_at=NOW
+    ),
+    PremiumTakenBack(
+        amount=myr("38"), due=myr("0"), reason="REFUNDED", state="ACTIVE", reversed_at=NOW
+    ),
     CoverBegan(insured_value=myr("1000"), premium=myr("38"), cover_start=NOW),
     CoverCancelled(reason="CUSTOMER_CANCEL", refund=myr("38"), cancelled_at=NOW),
     CoverCancelled(reason="SOMETHING_NEW", refund=myr("0"), cancelled_at=NOW),
@@ -98,7 +124,7 @@ def test_says_what_is_covered_since_when_on_the_readers_clock() -> None:
 
     assert written.subject == "Your parcel is insured (order SO-77)"
     assert "insured for up to RM 1,234.56" in written.text
-    assert "began on 2026-03-02 18:00 (UTC+08:00)" in written.text
+    assert "began on 2026-03-02 18:00 (Asia/Kuala Lumpur, UTC+08:00)" in written.text
     assert "premium of RM 46.91" in written.text
 
 

@@ -131,6 +131,11 @@ def first_late_instant(
     return end_of_day(due_on(start, duration, zone, calendar, pauses), zone)
 
 
+def last_in_time(first_late: datetime) -> datetime:
+    """The last instant in time: the exact hour, or the end of the last local day."""
+    return first_late - _TICK
+
+
 def is_within(
     start: datetime, at: datetime, duration: Duration, zone: ZoneInfo, calendar: WorkingCalendar
 ) -> bool:

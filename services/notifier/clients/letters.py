@@ -14,6 +14,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 
+from libs.common.plans.clocks import last_in_time
 from libs.common.wire import format_money
 from services.notifier.domain import words
 from services.notifier.domain.notices import Notice
@@ -100,10 +101,27 @@ def _evidence(context: Context, label: str) -> str:
 
 @pass_context
 def _instant(context: Context, at: datetime) -> str:
-    """`2026-03-02 18:00 (UTC+08:00)`: the reader's clock, and unmistakable."""
+    """`2026-03-02 18:00 (Asia/Kuala Lumpur, UTC+08:00)`: the plan's clock, and unmistakable."""
     local = at.astimezone(context["zone"])
+    return f"{local:%Y-%m-%d %H:%M} ({_zone_name(local, context['zone'])})"
+
+
+@pass_context
+def _last_instant(context: Context, first_late: datetime) -> str:
+    """When it still is in time: the minute of the exact hour, 23:59 of a last day."""
+    return _instant(context, last_in_time(first_late))
+
+
+@pass_context
+def _last_day(context: Context, first_late: datetime) -> str:
+    """`2026-03-11 (Asia/Kuala Lumpur, UTC+08:00)`: the local day that is in time to its end."""
+    local = last_in_time(first_late).astimezone(context["zone"])
+    return f"{local:%Y-%m-%d} ({_zone_name(local, context['zone'])})"
+
+
+def _zone_name(local: datetime, zone: ZoneInfo) -> str:
     offset = local.strftime("%z")
-    return f"{local:%Y-%m-%d %H:%M} (UTC{offset[:3]}:{offset[3:5]})"
+    return f"{zone.key.replace('_', ' ')}, UTC{offset[:3]}:{offset[3:5]}"
 
 
 def _day(day: date) -> str:
@@ -125,6 +143,8 @@ _plain.filters.update(
     {
         "money": format_money,
         "instant": _instant,
+        "last_instant": _last_instant,
+        "last_day": _last_day,
         "day": _day,
         "words": _words,
         "reason": _reason,

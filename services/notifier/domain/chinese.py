@@ -143,4 +143,30 @@ CHINESE: Final[Mapping[str, Mapping[str, str]]] = {
         "unboxing_shown": "开箱过程",
         "always_in_frame": "包裹始终在画面内",
     },
+    "paper_field": {
+        "product_name": "商品名称",
+        "picture": "商品图片",
+        "price": "商品价格",
+        "quantity": "商品数量",
+        "actual_payment_amount": "实际付款金额",
+    },
+    "invalid_cause": {
+        "DOCUMENTS_LAPSED": "未按时提供所需的购买凭证",
+        "GOODS_DECLINED": "此类商品不可投保",
+    },
+    "void_cause": {
+        "address_changed": "投保后更改了收货地址",
+        "fraud": "提供的信息不真实",
+    },
+    "refund_reason": {
+        "OVERPAID": "您支付的金额超过了应付保费",
+        "DUPLICATE_CHARGE": "保费重复收取",
+        "LATE": "您的付款超过了期限",
+        "POLICY_ENDED": "您付款时保险已终止",
+        "NOT_CONFIRMED": "您付款时保费尚未确认",
+    },
+    "reversal": {
+        "REFUNDED": "该款项已退还给您",
+        "DISPUTE_LOST": "该付款经争议处理后已退还给您",
+    },
 }

@@ -173,4 +173,30 @@ ENGLISH: Final[Mapping[str, Mapping[str, str]]] = {
         "unboxing_shown": "the unboxing itself",
         "always_in_frame": "the parcel, always in the picture",
     },
+    "paper_field": {
+        "product_name": "the name of the product",
+        "picture": "a picture of the product",
+        "price": "its price",
+        "quantity": "the quantity",
+        "actual_payment_amount": "the amount that was actually paid",
+    },
+    "invalid_cause": {
+        "DOCUMENTS_LAPSED": "the proof of purchase that we asked for did not come in time",
+        "GOODS_DECLINED": "goods of this kind cannot be insured",
+    },
+    "void_cause": {
+        "address_changed": "the delivery address was changed after the insurance was bought",
+        "fraud": "what we were told was false",
+    },
+    "refund_reason": {
+        "OVERPAID": "you paid more than was due",
+        "DUPLICATE_CHARGE": "the premium was charged twice",
+        "LATE": "your payment came after its deadline",
+        "POLICY_ENDED": "the insurance had ended before your payment came",
+        "NOT_CONFIRMED": "you paid before the premium was confirmed",
+    },
+    "reversal": {
+        "REFUNDED": "the payment was refunded to you",
+        "DISPUTE_LOST": "the payment was disputed and returned to you",
+    },
 }

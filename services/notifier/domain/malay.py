@@ -108,4 +108,30 @@ MALAY: Final[Mapping[str, Mapping[str, str]]] = {
         "carrier_damage_report": "laporan kerosakan syarikat penghantaran",
         "delivery_record": "rekod penghantaran",
     },
+    "paper_field": {
+        "product_name": "nama produk",
+        "picture": "gambar produk",
+        "price": "harga produk",
+        "quantity": "kuantiti",
+        "actual_payment_amount": "jumlah yang sebenarnya dibayar",
+    },
+    "invalid_cause": {
+        "DOCUMENTS_LAPSED": "bukti pembelian yang diminta tidak diterima dalam masa yang ditetapkan",
+        "GOODS_DECLINED": "barang jenis ini tidak boleh diinsuranskan",
+    },
+    "void_cause": {
+        "address_changed": "alamat penghantaran diubah selepas insurans dibeli",
+        "fraud": "maklumat yang diberikan kepada kami tidak benar",
+    },
+    "refund_reason": {
+        "OVERPAID": "anda membayar lebih daripada yang perlu dibayar",
+        "DUPLICATE_CHARGE": "premium telah dicaj dua kali",
+        "LATE": "bayaran anda diterima selepas tarikh akhir",
+        "POLICY_ENDED": "insurans telah tamat sebelum bayaran anda diterima",
+        "NOT_CONFIRMED": "anda membayar sebelum premium disahkan",
+    },
+    "reversal": {
+        "REFUNDED": "bayaran itu telah dikembalikan kepada anda",
+        "DISPUTE_LOST": "bayaran itu dipertikaikan dan telah dikembalikan kepada anda",
+    },
 }
