@@ -162,16 +162,11 @@ async def test_an_order_is_valued_by_the_days_rate_in_a_batch_too(
 
 
 class _Failing:
-    """A writer that fails at what it does not expect, but for the first."""
+    """A writer that fails at what it does not expect, but for the fourth."""
 
     def __init__(self, writer: QuoteWriter) -> None:
         self._writer = writer
-        self._failures = [
-            None,
-            RuntimeError("a fault of ours"),
-            ConnectionError(),
-            TimeoutError(),
-        ]
+        self._failures = [RuntimeError("ours"), ConnectionError(), TimeoutError(), None]
 
     async def write(self, *what: Any) -> Written:
         if (failure := self._failures.pop(0)) is not None:
@@ -188,7 +183,7 @@ async def test_our_own_failures_are_a_rows_alone_as_well(
     rows = results(await ask([a_request()] * 4))
 
     assert [row["problem"] and row["problem"]["code"] for row in rows] == [
-        None, "internal-error", "temporarily-unavailable", "temporarily-unavailable",
+        "internal-error", "temporarily-unavailable", "temporarily-unavailable", None,
     ]  # fmt: skip
 
 
