@@ -37,6 +37,7 @@ from libs.common.settings import Settings
 QUOTES_WRITE: Final = "quotes:write"
 QUOTES_READ: Final = "quotes:read"
 QUOTES_VERIFY: Final = "quotes:verify"
+RATES_WRITE: Final = "rates:write"
 POLICIES_WRITE: Final = "policies:write"
 POLICIES_READ: Final = "policies:read"
 POLICIES_VOID: Final = "policies:void"
@@ -51,11 +52,13 @@ CLOCKS_WRITE: Final = "clocks:write"
 NOTIFICATIONS_READ: Final = "notifications:read"
 DEADLETTERS_WRITE: Final = "deadletters:write"
 INTERNAL_READ: Final = "internal:read"
+INTERNAL_QUOTE: Final = "internal:quote"
 
 SCOPES: Final[Mapping[str, str]] = {
     QUOTES_WRITE: "ask for offers and record the customer's choice",
     QUOTES_READ: "see quotes and the catalogue",
     QUOTES_VERIFY: "check proofs of purchase, as staff",
+    RATES_WRITE: "enter daily exchange rates",
     POLICIES_WRITE: "bind, dispatch and cancel policies",
     POLICIES_READ: "see policies, their tracking and what may be claimed",
     POLICIES_VOID: "void policies for a false declaration, as staff",
@@ -70,6 +73,7 @@ SCOPES: Final[Mapping[str, str]] = {
     NOTIFICATIONS_READ: "see what was sent, and follow the event feed",
     DEADLETTERS_WRITE: "replay or drop parked events",
     INTERNAL_READ: "read on behalf of a tenant; only our services are given it",
+    INTERNAL_QUOTE: "ask for quotes on behalf of a tenant; only our services are given it",
 }
 _INTERNAL: Final = "internal:"
 

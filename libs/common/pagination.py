@@ -8,7 +8,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
@@ -90,7 +90,7 @@ class Page(View, Generic[V]):
 class Listing(Generic[P]):
     """One list: its name, and what a position in it is, such as `tuple[datetime, str]`.
 
-    A position is what the query sorts by: whole numbers of 64 bits, texts and aware instants.
+    A position is what the query sorts by: whole numbers of 64 bits, texts, days, aware instants.
     """
 
     name: str
@@ -148,6 +148,8 @@ def _fits(value: object) -> bool:
     """Whether the database takes it as a parameter: a made-up cursor must not be our failure."""
     if isinstance(value, datetime):
         return value.tzinfo is not None and FIRST_YEAR < value.year < LAST_YEAR
+    if isinstance(value, date):
+        return FIRST_YEAR < value.year < LAST_YEAR
     if isinstance(value, int):
         return -_MAX_BIGINT <= value <= _MAX_BIGINT
     return isinstance(value, str) and "\x00" not in value

@@ -1,6 +1,6 @@
 """One of our services asks another, on a tenant's behalf, by a token that lives a minute."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -26,28 +26,60 @@ class Peer:
 
         A step may be a caller's own text, such as an id: none of it is read as part of the path.
         """
-        path = "/".join(quote(step, safe="") for step in steps)
+        request = self.http.build_request(
+            "GET", self._url(steps), params=params, headers=self.signer.headers(tenant_id)
+        )
+        return await self._answer_to(request)
+
+    async def get(
+        self, *steps: str, tenant_id: str, params: Mapping[str, str] | None = None
+    ) -> bytes:
+        """As `find`, where there is always something."""
+        return self._known(await self.find(*steps, tenant_id=tenant_id, params=params))
+
+    async def post(
+        self,
+        *steps: str,
+        tenant_id: str,
+        body: bytes,
+        scope: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """What it answers to this JSON, by a token of `scope`; Unavailable when it cannot be had.
+
+        Whether it was done is then unknown: send an `idempotency-key` where that matters.
+        """
+        request = self.http.build_request(
+            "POST",
+            self._url(steps),
+            content=body,
+            headers={
+                **(headers or {}),
+                **self.signer.headers(tenant_id, scope),
+                "content-type": "application/json",
+            },
+        )
+        return self._known(await self._answer_to(request))
+
+    def _url(self, steps: Sequence[str]) -> str:
+        return "/".join((self.url, *(quote(step, safe="") for step in steps)))
+
+    async def _answer_to(self, request: httpx.Request) -> bytes | None:
         try:
-            response = await self.http.get(
-                f"{self.url}/{path}", params=params, headers=self.signer.headers(tenant_id)
-            )
+            response = await self.http.send(request)
         except httpx.HTTPError as failure:
             raise Unavailable(
                 f"The {self.name} service does not answer. Try again soon."
             ) from failure
         if response.status_code == 404:
             return None
-        if response.status_code != 200:
+        if response.status_code not in (200, 201):
             raise Unavailable(
                 f"The {self.name} service answered with an error. Try again soon."
             )
         return response.content
 
-    async def get(
-        self, *steps: str, tenant_id: str, params: Mapping[str, str] | None = None
-    ) -> bytes:
-        """As `find`, where there is always something."""
-        body = await self.find(*steps, tenant_id=tenant_id, params=params)
+    def _known(self, body: bytes | None) -> bytes:
         if body is None:
             raise Unavailable(f"The {self.name} service does not know this. Try again soon.")
         return body

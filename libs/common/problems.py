@@ -5,7 +5,7 @@ Clients switch on `code`, people read `detail`, and `title` stays the same for a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
@@ -98,9 +98,23 @@ class Problem:
         own = {name: value for name, value in self.extra.items() if name not in standard}
         return {**standard, **own}
 
+    def body(self) -> bytes:
+        """The document as it goes out."""
+        return msgspec.json.encode(_plain(self.document()), enc_hook=str)
+
     def response(self) -> Response:
-        content = msgspec.json.encode(_plain(self.document()), enc_hook=str)
-        return Response(content, self.status, dict(self.headers), MEDIA_TYPE)
+        return Response(self.body(), self.status, dict(self.headers), MEDIA_TYPE)
+
+    def within(self, *steps: int | str) -> "Problem":
+        """The problem of a part of the body, told of the whole: its pointers begin there."""
+        inside = pointer(steps)
+        return replace(
+            self,
+            faults=[
+                Fault(fault.detail, inside + fault.pointer.removeprefix("#"))
+                for fault in self.faults
+            ],
+        )
 
 
 def problem_of(exc: Exception, instance: str) -> Problem:

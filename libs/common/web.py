@@ -45,6 +45,8 @@ MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 18
 MAX_NUMBER_CHARACTERS: Final = 64
 
+# For our own services alone, and in no document.
+INTERNAL_PATHS: Final = "/internal/"
 HEALTH: Final = "/healthz"
 READY: Final = "/readyz"
 METRICS: Final = "/metrics"
@@ -78,6 +80,11 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     The decoder's types must bound numbers themselves, and of a name given twice the last counts.
     """
     _refuse_nul(body)
+    return decode_frame(decoder, body)
+
+
+def decode_frame(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """As `decode`, where the body only frames parts (msgspec.Raw) that are then read one by one."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as wrong:
@@ -518,7 +525,11 @@ def _refuse_bad_routes(app: FastAPI) -> None:
 
 
 def _description(settings: Settings, larger_bodies: Mapping[str, int]) -> str:
-    larger = "".join(f", {limit} bytes at `{path}`" for path, limit in larger_bodies.items())
+    larger = "".join(
+        f", {limit} bytes at `{path}`"
+        for path, limit in larger_bodies.items()
+        if not path.startswith(INTERNAL_PATHS)
+    )
     return (
         f"Bodies are JSON in UTF-8 of at most {settings.max_body_bytes} bytes{larger}; names may "
         f"not be given twice, nesting is at most {MAX_DEPTH} deep, whole numbers have at most "

@@ -8,9 +8,10 @@ from fastapi import FastAPI
 from libs.common import deadletter_api, progress_api, service, web
 from libs.common.files import MAX_FILE_BYTES, Files
 from libs.common.service import Service
-from services.quote.api import plans, quotes, schema, verification
+from services.quote.api import batches, plans, quotes, rates, schema, verification
 from services.quote.consumers import HANDLERS
 from services.quote.settings import QuoteSettings
+from services.quote.store.rates import KnownRates
 from services.quote.store.writer import writing
 
 SERVICE = Service(name="quote", topics=("policies",), handlers=lambda running: HANDLERS)
@@ -33,18 +34,26 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
         routers=[
             plans.router,
             quotes.router,
+            batches.router,
+            rates.router,
             verification.router,
             verification.raw,
             deadletter_api.router,
             progress_api.router,
         ],
-        larger_bodies={"/v1/quotes/{quote_id}/documents": MAX_FILE_BYTES},
+        larger_bodies={
+            "/v1/quotes/{quote_id}/documents": MAX_FILE_BYTES,
+            batches.PATH: batches.MAX_BODY_BYTES,
+            batches.INTERNAL_PATH: batches.MAX_INTERNAL_BODY_BYTES,
+        },
         routes=[quotes.ASK_QUOTE],
         tags={
             "plans": "What you sell.",
             "quotes": "What it costs to insure a parcel.",
+            "exchange rates": "What an order in another currency is worth in USD.",
         },
     )
     app.state.files = Files(settings.evidence)
+    app.state.known_rates = KnownRates()
     schema.add_quotes(app)
     return app

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from libs.common.money import Money, money
 from libs.common.plans.codes import Verdict
 from libs.common.plans.facts import Facts, Item, bounded, facts_of, premium_base
-from libs.common.plans.values import Plan, Rules
+from libs.common.plans.values import LimitRow, Plan, Rules
 
 # A quote in one of these is priced by an amount nobody will change any more.
 _CONFIRMED = frozenset({"PRICED"})
 _UNCONFIRMED = frozenset({"DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED"})
+# What reminders are counted in (MP-01).
+USD = "USD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,10 @@ class EligibleGoods:
     verdicts: tuple[Verdict, ...]
     eligible_goods_value: Money
     rule_ids: Rules
+
+    @property
+    def has_referred(self) -> bool:
+        return Verdict.REFER in self.verdicts
 
     @property
     def verdict(self) -> Verdict:
@@ -67,11 +74,24 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeRate:
+    """USD for one unit of `currency`, as the tenant entered it for `day` (Q14)."""
+
+    currency: str
+    rate: Decimal
+    day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitCheck:
-    """Whether this insured value may be bought. `warn` and `reason` are OVER_VALUE or OVER_LIMIT."""
+    """Whether this insured value may be bought. `warn` and `reason` are OVER_VALUE or OVER_LIMIT.
+
+    `row` is the row of the plan's limits that holds for this line and country, if one does.
+    """
 
     accepted: bool
     reason: str
+    row: LimitRow | None
     limit: Money | None
     goods_limit: Money | None
     warn: str
@@ -86,6 +106,31 @@ def offer(plan: Plan, facts: Mapping[str, object]) -> Offered:
         reminder=terms.reminder_when is not None and terms.reminder_when.evaluate(case),
         rule_ids=terms.rules,
     )
+
+
+def reads_order_value(plan: Plan) -> bool:
+    """Whether the plan's offer or price goes by what the order is worth in USD (MP-03)."""
+    terms, over = plan.offer, plan.over_value
+    limits = [
+        part for row in plan.limits for part in (row.when, row.maximum, row.goods_maximum)
+    ]
+    read = (terms.reminder_when, terms.available_when, plan.premium.base, *limits)
+    more = () if over is None else (over.warn, over.reject)
+    return any(part is not None and "order_value_usd" in part.names for part in (*read, *more))
+
+
+def goes_by_dearest_item(plan: Plan) -> bool:
+    """Whether the price of the dearest item is compared, in place of the order's total (MP-06)."""
+    return plan.params.get("reminder_basis") == "max_item"
+
+
+def in_usd(amount: Money, rate: ExchangeRate | None) -> Money | None:
+    """At the quote's rate, rounded once (G-09, G-02); None where there is no rate for it."""
+    if amount.currency == USD:
+        return amount
+    if rate is None or rate.currency != amount.currency:
+        return None
+    return money(bounded(amount.decimal * rate.rate), USD)
 
 
 def eligibility(plan: Plan, facts: Mapping[str, object]) -> EligibleGoods:
@@ -132,6 +177,11 @@ def price(plan: Plan, facts: Mapping[str, object]) -> Price:
     )
 
 
+def line_premium(plan: Plan, value: Money) -> Money:
+    """What goods of this value cost by themselves, before the minimum (G-02)."""
+    return money(value.decimal * plan.premium.rate, value.currency)
+
+
 def autopay(plan: Plan, facts: Mapping[str, object]) -> bool:
     """Whether an automatic payment may take the premium now (MP-14).
 
@@ -168,6 +218,7 @@ def quote_limit(plan: Plan, facts: Mapping[str, object]) -> LimitCheck:
     return LimitCheck(
         accepted=not reason,
         reason=reason,
+        row=row,
         limit=None if limit is None else money(bounded(limit), currency),
         goods_limit=None if goods is None else money(bounded(goods), currency),
         warn=warn,

@@ -80,6 +80,12 @@ class World:
         # A plan that exists, and that neither sells.
         self.ids["plan"] = "mypoz-cargo"
         await self.settle()
+        rate = await self.clients["quote"].put(
+            "/v1/exchange-rates/CNY/2024-01-01",
+            json={"rate": "0.1409"},
+            headers=self.token(THEIRS),
+        )
+        assert rate.is_success, rate.text
         quote = await self.post("quote", "/v1/quotes", a_quote_request("cssecure"))
         self.ids["quote_id"] = quote["quote_id"]
         policy = await self.post("policy", "/v1/policies", {"quote_id": quote["quote_id"]})

@@ -23,6 +23,7 @@ from libs.common import auth
 from libs.common.auth import (
     CLAIMS_DECIDE,
     CLAIMS_WRITE,
+    INTERNAL_QUOTE,
     INTERNAL_READ,
     SCOPES,
     Authenticator,
@@ -319,7 +320,7 @@ def test_a_scope_outside_the_table_is_refused_when_the_route_is_made() -> None:
 
 def test_every_scope_says_what_it_is_for() -> None:
     assert all(SCOPES.values())
-    assert len(SCOPES) == 15
+    assert len(SCOPES) == 17
 
 
 # --- time ------------------------------------------------------------------------------------
@@ -560,10 +561,11 @@ async def test_a_service_token_opens_no_public_route(
     assert response.json()["scope"] == CLAIMS_DECIDE
 
 
+@pytest.mark.parametrize("scope", [INTERNAL_READ, INTERNAL_QUOTE])
 async def test_an_issuer_cannot_give_the_scope_of_services(
-    ask: Any, settings: Settings
+    ask: Any, settings: Settings, scope: str
 ) -> None:
-    token = sign(ISSUER_KEY, claims(settings, scope=INTERNAL_READ))
+    token = sign(ISSUER_KEY, claims(settings, scope=scope))
 
     assert (await ask(token, "GET", "/v1/claims/internal")).status_code == 403
 
@@ -640,4 +642,4 @@ async def test_signed_nonsense_is_refused_or_harmless(
     except BadToken:
         return
     assert TENANT_ID.fullmatch(caller.tenant_id)
-    assert caller.scopes <= set(SCOPES) - {INTERNAL_READ}
+    assert caller.scopes <= set(SCOPES) - {INTERNAL_READ, INTERNAL_QUOTE}

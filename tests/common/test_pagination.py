@@ -1,6 +1,6 @@
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import httpx
@@ -16,6 +16,7 @@ from libs.common.wire import View
 
 THINGS = Listing("things", tuple[datetime, str])
 COUNTS = Listing("counts", tuple[int])
+DAYS = Listing("days", tuple[date])
 MORNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
@@ -160,3 +161,13 @@ def test_a_cursor_holds_every_bigint(number: int) -> None:
 def test_no_cursor_breaks_us(cursor: str) -> None:
     with pytest.raises(BadCursor):
         THINGS.after(cursor)
+
+
+@pytest.mark.parametrize("day", [date.min, date(1970, 1, 1), date(2199, 1, 1), date.max])
+def test_a_day_out_of_all_reason_is_refused(day: date) -> None:
+    with pytest.raises(BadCursor):
+        DAYS.after(DAYS.cursor((day,)))
+
+
+def test_a_cursor_brings_back_its_day() -> None:
+    assert DAYS.after(DAYS.cursor((date(2026, 3, 2),))) == (date(2026, 3, 2),)

@@ -82,6 +82,7 @@ def test_the_plan_all_cases_here_break_is_valid() -> None:
         ("rate_param: rate", "rate_param: rat", "params has no decimal 'rat'"),
         ("rate_param: rate", "rate_param: quiet", "params has no decimal 'quiet'"),
         ("info_days: 7, ", "", "info_days is missing"),
+        ("quote_days: 7", "quote_days: 7, reminder_basis: item", "or max_item, not 'item'"),
         ("info_days: 7", 'info_days: "7.5"', "params.info_days is a whole number here"),
         ("info_days: 7", "info_days: true", "a param is a decimal in quotes"),
         ("info_days: 7", "info_days: 99999", "a clock of 99999 days is longer than 3650"),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -103,11 +104,45 @@ async def test_a_plan_that_wants_papers_makes_a_draft_with_its_premium_shown(ask
     offer = the_offer(response)
     assert response.json()["state"] == "DRAFT"
     assert offer["premium"]["formatted"] == "RM 57.00"  # 3.8 % of the phone alone (MP-28)
-    assert offer["items"] == [
-        {"item_id": "1", "verdict": "ACCEPT"},
-        {"item_id": "2", "verdict": "DECLINE"},
+    assert [(item["item_id"], item["verdict"]) for item in offer["items"]] == [
+        ("1", "ACCEPT"),
+        ("2", "DECLINE"),
     ]
     assert offer["reminder"] is True
+
+
+async def test_each_line_has_its_reason_and_what_it_costs_by_itself(ask: Ask) -> None:
+    items = [
+        an_item(item_id="phone", item_class="phone", quantity=1, unit_price=_ringgit(10_013)),
+        an_item(item_id="vase", item_class="vase", unit_price=_ringgit(4_000)),
+        an_item(item_id="coat", item_class="clothing", quantity=3, unit_price=_ringgit(3_000)),
+    ]
+
+    offer = the_offer(
+        await ask({**REQUEST_EXAMPLES["mypoz-cargo"]["value"], "items": items}, tenant="mypoz")
+    )
+
+    # 3.8 % of 100.13 is 3.80494; the minimum of RM 25 is of the whole, not of a line.
+    assert [
+        (item["reason"], item["premium"] and item["premium"]["formatted"])
+        for item in offer["items"]
+    ] == [("", "RM 3.80"), ("GOODS_EXCLUDED", None), ("GOODS_REFERRED", "RM 3.42")]
+    assert offer["premium"]["formatted"] == "RM 25.00"
+    assert offer["terms"]["eligible_goods_value"]["formatted"] == "RM 100.13"
+    assert offer["warnings"] == ["GOODS_REFERRED"]
+
+
+async def test_excluded_goods_are_not_in_the_sum_insured_where_none_is_said(ask: Ask) -> None:
+    items = [an_item(), an_item(item_id="2", item_class="prohibited")]
+    seller = {"customer_id": "s-1", "kind": "seller", "is_registered": True}
+    request = without(a_request(plan="tks-warehouse", customer=seller, items=items), "point")
+
+    offer = the_offer(await ask(without(request, "insured_value"), tenant="tks"))
+
+    assert (offer["insured_value"], offer["raw_premium"]["amount_minor"]) == (
+        {**cny(50_000), "formatted": "¥500.00"},
+        1_000,
+    )
 
 
 async def test_takes_the_minimum_and_shows_what_the_rate_gave(ask: Ask) -> None:
@@ -193,6 +228,44 @@ async def test_a_plan_knows_its_lines_better_than_the_caller(ask: Ask) -> None:
         assert "sal" in offer["terms"]["line_tags"]
         assert offer["limit"]["amount_minor"] == 212_000  # 2000 and the shipping (CS-06)
         assert offer["terms"]["goods_limit"]["amount_minor"] == 200_000
+
+
+SAL_TO_GERMANY = {"line": "SAL", "destination": "DE"}
+
+
+async def test_a_limit_says_which_row_set_it_and_by_which_rule(ask: Ask) -> None:
+    offer = the_offer(await ask(a_request(parcel=SAL_TO_GERMANY, insured_value=cny(50_000))))
+
+    assert (offer["limit"]["amount_minor"], offer["goods_limit"]["amount_minor"]) == (
+        212_000,
+        200_000,
+    )
+    assert offer["limit_when"] == "'sal' in line_tags and destination == 'DE'"
+    assert "CS-06" in offer["limit_rules"]
+    assert the_offer(await ask(a_request()))["limit_when"] == "True"
+
+
+async def test_a_plan_without_limits_names_none(ask: Ask) -> None:
+    offer = the_offer(await ask(REQUEST_EXAMPLES["mypoz-cargo"]["value"], tenant="mypoz"))
+
+    names = ("limit", "goods_limit", "limit_when", "limit_rules")
+    assert [offer[name] for name in names] == [None, None, None, []]
+
+
+async def test_insures_up_to_the_limit_and_not_a_fen_more(ask: Ask) -> None:
+    worth = [an_item(unit_price=cny(150_000))]
+
+    async def offer_of(insured_value: int) -> Json:
+        parcel = a_request(items=worth, parcel=SAL_TO_GERMANY, insured_value=cny(insured_value))
+        return the_offer(await ask(parcel))
+
+    at, above = await offer_of(212_000), await offer_of(212_001)
+
+    assert (at["state"], at["premium"]["amount_minor"]) == ("PRICED", 6_360)
+    assert (above["state"], above["reasons"]) == ("DECLINED", ["OVER_LIMIT"])
+    # What the checkout may offer in its place, and why.
+    assert above["limit"]["amount_minor"] == 212_000
+    assert above["limit_when"] == "'sal' in line_tags and destination == 'DE'"
 
 
 async def test_the_terms_are_those_the_policy_service_reads(ask: Ask) -> None:
@@ -499,6 +572,48 @@ async def test_lists_quotes_in_a_state(
 
     assert (await ids("PRICED"), await ids("DECLINED")) == ([priced], [declined])
     assert (await ids("EXPIRED"), await ids("BOUND")) == ([], [])
+
+
+async def test_lists_quotes_of_a_plan_an_order_and_a_time(
+    ask: Ask, quote_app: httpx.AsyncClient, token: Token
+) -> None:
+    tenants = quote_app.app.state.running.tenants.by_id  # type: ignore[attr-defined]
+    tenants["cssbuy"] = replace(tenants["cssbuy"], plans=("cssecure", "tks-warehouse"))
+    issued = []
+    for order, plan in (
+        ("a", "cssecure"),
+        ("b", None),
+        ("a", "tks-warehouse"),
+        ("b", "cssecure"),
+    ):
+        request = {**_with_order(order_ref=order), "plan": plan}
+        issued.append((await ask(request)).json())
+    await ask(_with_order(order_ref="a"), tenant="sbx-cssbuy-2")
+
+    async def which(**query: str) -> list[int]:
+        """Paged one by one, the oldest first."""
+        found: list[str] = []
+        cursor: dict[str, str] = {}
+        while True:
+            answer = await quote_app.get(
+                "/v1/quotes", params={"limit": 1, **query, **cursor}, headers=token("cssbuy")
+            )
+            found += [quote["quote_id"] for quote in answer.json()["items"]]
+            if answer.json()["next_cursor"] is None:
+                ids = [quote["quote_id"] for quote in issued]
+                return [ids.index(one) for one in reversed(found)]
+            cursor = {"cursor": answer.json()["next_cursor"]}
+
+    second, third = issued[1]["created_at"], issued[2]["created_at"]
+    assert await which() == [0, 1, 2, 3]
+    assert await which(plan="tks-warehouse") == [1, 2]
+    assert await which(plan="cssecure") == [0, 1, 3]
+    assert await which(order_ref="a") == [0, 2]
+    assert await which(order_ref="a", plan="cssecure") == [0]
+    assert await which(since=second) == [1, 2, 3]
+    assert await which(until=third) == [0, 1]
+    assert await which(since=second, until=third, order_ref="b") == [1]
+    assert await which(plan="gold") == await which(order_ref="c") == []
 
 
 # --- the catalogue ---------------------------------------------------------------------------

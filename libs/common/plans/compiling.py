@@ -22,6 +22,8 @@ _OPTIONAL = """valid_to holidays offer documents verification limits over_value 
     refunds exclusions let sla priority appeal advance found_after_payout lines rules"""
 _CLAIM_RULES = ("per_item", "one_per_parcel", "one_peril_per_parcel")
 MAX_ID_CHARACTERS = 40
+# The first is what a plan means that does not say.
+REMINDER_BASES = ("order_total", "max_item")
 
 
 def compile_plan(
@@ -38,6 +40,7 @@ def compile_plan(
     if "rules" in fields:
         draft.check_rules(fields["rules"])
     _check_periods(fields, plan)
+    _check_reminder_basis(fields, plan)
     _check_circles(fields, plan)
     return plan
 
@@ -128,6 +131,13 @@ def _check_periods(fields: Mapping[str, Entry], plan: Plan) -> None:
     for name in ("info_days", "quote_days"):
         if name not in plan.params:
             fields["params"].fail(f"{name} is missing, such as {name}: 7")
+
+
+def _check_reminder_basis(fields: Mapping[str, Entry], plan: Plan) -> None:
+    """What the value in USD is of (MP-06); a param that no expression need name."""
+    basis = plan.params.get("reminder_basis", REMINDER_BASES[0])
+    if basis not in REMINDER_BASES:
+        fields["params"].fail(f"reminder_basis is {' or '.join(REMINDER_BASES)}, not {basis!r}")
 
 
 def _check_circles(fields: Mapping[str, Entry], plan: Plan) -> None:

@@ -1,37 +1,28 @@
 """Quotes: asked for on the hot route, shown and listed."""
 
-import hashlib
 from datetime import datetime
 from typing import Annotated, Literal
 
-import msgspec
-from fastapi import Depends, FastAPI, Query, Response
+from fastapi import Depends, Query, Response
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from libs.common.auth import QUOTES_READ, QUOTES_WRITE, Caller, requires
-from libs.common.db import Database
-from libs.common.errors import Refusal
 from libs.common.idempotency import bare_key
-from libs.common.ids import new_id
-from libs.common.pagination import BadCursor, Listing, Page, Paging, paging
+from libs.common.pagination import BadCursor, Listing, Page, Paging, Span, paging, span
 from libs.common.problems import problem_responses
-from libs.common.service import Db, Running, now_of
-from libs.common.web import api_router, decode, read_json, require_json
-from libs.common.wire import View
-from services.quote import usecases
-from services.quote.api.plans import sold_by
-from services.quote.api.requests import QuoteRequest
-from services.quote.api.views import QuoteView, answer_at
+from libs.common.service import Db, now_of
+from libs.common.web import api_router, require_json
+from libs.common.wire import Code, OneLine, View
+from services.quote.api.issuing import issue_quote, read_request
+from services.quote.api.views import answer_at
 from services.quote.store import quotes
-from services.quote.store.quotes import NEWEST, Quote, UnknownQuote, UsedKey
-from services.quote.store.writer import QuoteWriter, Written, replay
+from services.quote.store.quotes import NEWEST, QuotesWanted, UnknownQuote
+from services.quote.store.writer import Written
 
 router = api_router("/v1", tags=["quotes"])
 
-_request = msgspec.json.Decoder(QuoteRequest)
-_any: msgspec.json.Decoder[object] = msgspec.json.Decoder()
 _listing: Listing[quotes.Position] = Listing("quotes", tuple[datetime, str])
 
 State = Literal[
@@ -65,44 +56,11 @@ class AskQuote:
         caller: Caller = await app.state.authenticator.authenticate(headers)
         caller.must(QUOTES_WRITE)
         require_json(headers)
-        asked = _read(await _body(receive))
-        written = await _answer(app, caller, asked, headers.get("idempotency-key"))
-        await _send(send, written)
-
-
-async def _answer(
-    app: FastAPI, caller: Caller, asked: QuoteRequest, header: str | None
-) -> Written:
-    """The quote that is stored now, or the one that was given to this key before."""
-    understood = msgspec.json.encode(asked)
-    key = None if header is None else _key(header, understood)
-    parts: Running = app.state.running
-    writer: QuoteWriter = app.state.quote_writer
-    try:
-        ask = asked.to_ask(caller.tenant_id)
-        now = await now_of(parts.db, caller)
-        plans = usecases.plans_asked(
-            parts.plans, sold_by(parts, caller.tenant_id), ask, now=now
-        )
-        issued = usecases.issue_quote(ask, plans, quote_id=new_id("quo"), now=now)
-    except Refusal:
-        # Plans come and go; what was answered to this key before still stands.
-        earlier = await _earlier(parts.db, caller.tenant_id, key)
-        if earlier is None:
-            raise
-        return earlier
-    quote = Quote(
-        quote_id=issued.quote_id,
-        tenant_id=caller.tenant_id,
-        state=issued.state,
-        created_at=issued.created_at,
-        valid_until=issued.valid_until,
-        order_ref=ask.order_ref,
-        request=understood,
-        answer=msgspec.json.encode(QuoteView.of(issued)),
-        key=key,
-    )
-    return await writer.write(quote, usecases.quote_issued(issued))
+        asked = read_request(await _body(receive))
+        header = headers.get("idempotency-key")
+        key = None if header is None else bare_key(header)
+        now = await now_of(app.state.running.db, caller)
+        await _send(send, await issue_quote(app, caller.tenant_id, asked, key, now=now))
 
 
 ASK_QUOTE = Route("/v1/quotes", AskQuote(), methods=["POST"])
@@ -113,15 +71,23 @@ async def list_quotes(
     caller: Annotated[Caller, requires(QUOTES_READ)],
     db: Db,
     paging: Annotated[Paging, Depends(paging)],
+    span: Annotated[Span, Depends(span)],
     state: Annotated[State | None, Query(description="Only quotes in this state.")] = None,
+    plan: Annotated[
+        Code | None, Query(description="Only quotes with an offer of this plan.")
+    ] = None,
+    order_ref: Annotated[
+        str | None, OneLine(128), Query(description="Only quotes for this order.")
+    ] = None,
 ) -> Page[QuoteSummary]:
     """Your quotes, newest first."""
     now = await now_of(db, caller)
+    wanted = QuotesWanted(state=state, plan=plan, order_ref=order_ref, span=span)
     async with db.transaction(caller.tenant_id) as tx:
         found = await quotes.list_quotes(
             tx,
+            wanted,
             tenant_id=caller.tenant_id,
-            state=state,
             before=_listing.after(paging.cursor) or NEWEST,
             limit=paging.limit + 1,
             now=now,
@@ -165,42 +131,6 @@ async def _body(receive: Receive) -> bytes:
         body += message.get("body", b"")
         is_whole = not message.get("more_body", False)
     return body
-
-
-def _read(body: bytes) -> QuoteRequest:
-    """What the body asks, read as strictly as `read_json` reads, and mostly without it.
-
-    msgspec lets a name pass that is given twice. But a body that is, but for its blanks, the very
-    text that its own values are written as has no name twice, and one reading only.
-    """
-    if not _has_one_reading(body):
-        read_json(body)
-    try:
-        return decode(_request, body)
-    except Refusal:
-        # Of two things that are wrong, what is no JSON at all is said first.
-        read_json(body)
-        raise
-
-
-def _has_one_reading(body: bytes) -> bool:
-    try:
-        return msgspec.json.encode(_any.decode(body)) == msgspec.json.format(body, indent=-1)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _key(header: str, understood: bytes) -> UsedKey:
-    """The fingerprint is of what was understood: the same request written otherwise is the same."""
-    return UsedKey(key=bare_key(header), body_sha256=hashlib.sha256(understood).digest())
-
-
-async def _earlier(db: Database, tenant_id: str, key: UsedKey | None) -> Written | None:
-    if key is None:
-        return None
-    async with db.transaction(tenant_id) as tx:
-        found = await quotes.find_quotes_of_keys(tx, [(tenant_id, key.key)])
-    return next((replay(key, quote) for quote in found.values()), None)
 
 
 async def _send(send: Send, written: Written) -> None:

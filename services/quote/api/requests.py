@@ -108,7 +108,10 @@ class OrderAsked(Asked, frozen=True, kw_only=True):
     is_packed: bool = False
     order_value_usd: Annotated[
         MoneyAsked | None,
-        Meta(description="The order's value in USD at your rate: some reminders go by it."),
+        Meta(
+            description="The order's value in USD: some reminders go by it. Where it is not said, "
+            "the items' at the exchange rate you have entered."
+        ),
     ] = None
 
 
@@ -157,8 +160,9 @@ class QuoteRequest(Asked, frozen=True, kw_only=True):
     insured_value: Annotated[
         MoneyAsked | None,
         Meta(
-            description="The sum to insure; the goods' value where it is not said. A plan that "
-            "insures the goods at their own value (`takes_insured_value` false) goes by that."
+            description="The sum to insure; where it is not said, the value of the goods that the "
+            "plan insures. A plan that insures the goods at their own value "
+            "(`takes_insured_value` false) goes by that."
         ),
     ] = None
 

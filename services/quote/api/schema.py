@@ -1,6 +1,6 @@
-"""What the OpenAPI document says of the hot route, which FastAPI does not know.
+"""What the OpenAPI document says of the routes that read by msgspec, which FastAPI does not know.
 
-The schemas are made from the very classes the route decodes and encodes with.
+The schemas are made from the very classes the routes decode and encode with.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,8 @@ from libs.common.problems import (
     UnsupportedMediaType,
     problem_responses,
 )
+from services.quote.api import batches
+from services.quote.api.batches import QuotesRequest
 from services.quote.api.requests import QuoteRequest
 from services.quote.api.views import QuoteView
 
@@ -104,6 +106,7 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
     "state": "PRICED",
     "created_at": "2026-03-02T10:00:00Z",
     "valid_until": "2026-03-09T10:00:00Z",
+    "exchange_rate": None,
     "missing": [],
     "confirmed_at": None,
     "offers": [
@@ -121,9 +124,19 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
             "rate": "0.03",
             "insured_value": _yuan(62_000, "¥620.00"),
             "limit": _yuan(1_000_000, "¥10,000.00"),
+            "goods_limit": None,
+            "limit_when": "True",
+            "limit_rules": ["CS-05", "CS-06"],
             "perils": ["LOSS", "SEIZURE", "DAMAGE", "SHORTAGE", "DELAY", "RETURN"],
             "exclusions": ["fraud"],
-            "items": [{"item_id": "1", "verdict": "ACCEPT"}],
+            "items": [
+                {
+                    "item_id": "1",
+                    "verdict": "ACCEPT",
+                    "reason": "",
+                    "premium": _yuan(1_500, "¥15.00"),
+                }
+            ],
             "terms": {
                 "insured_value": _yuan(62_000, "¥620.00"),
                 "goods_value": _yuan(50_000, "¥500.00"),
@@ -165,6 +178,16 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
 }
 
 
+_KEY: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Your own name for this request, quoted or bare.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+}
+
+
 def add_quotes(app: FastAPI) -> None:
     """Let the application's document know the route and its schemas."""
     document_of_the_rest: Callable[[], dict[str, Any]] = app.openapi
@@ -178,8 +201,8 @@ def add_quotes(app: FastAPI) -> None:
 
 
 def _add(document: dict[str, Any]) -> None:
-    (request, answer), components = msgspec.json.schema_components(
-        [QuoteRequest, QuoteView], ref_template=_REFERENCE
+    (request, answer, batch), components = msgspec.json.schema_components(
+        [QuoteRequest, QuoteView, QuotesRequest], ref_template=_REFERENCE
     )
     schemas = document["components"]["schemas"]
     if clash := schemas.keys() & components.keys():
@@ -188,6 +211,7 @@ def _add(document: dict[str, Any]) -> None:
     paths = document["paths"]
     paths["/v1/quotes"]["post"] = _ask_quote(request, answer)
     paths["/v1/quotes/{quote_id}"]["get"]["responses"]["200"]["content"] = _json(answer)
+    _ask_quotes(paths[batches.PATH]["post"], batch, answer)
 
 
 def _ask_quote(request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
@@ -203,16 +227,7 @@ def _ask_quote(request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any
         ),
         "operationId": "ask_quote",
         "security": [{"bearer": [QUOTES_WRITE]}],
-        "parameters": [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "required": False,
-                "description": "Your own name for this request, quoted or bare.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 257},
-                "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
-            }
-        ],
+        "parameters": [_KEY],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": request, "examples": REQUEST_EXAMPLES}},
@@ -231,6 +246,44 @@ def _ask_quote(request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any
             },
             **{str(status): one for status, one in problem_responses(*_REFUSALS).items()},
         },
+    }
+
+
+def _ask_quotes(
+    operation: dict[str, Any], request: dict[str, Any], quote: dict[str, Any]
+) -> None:
+    """What FastAPI has not seen of the route: its key, its body and its answer."""
+    operation["parameters"] = [_KEY]
+    operation["requestBody"] = {
+        "required": True,
+        "content": {
+            "application/json": {"schema": request, "example": {"quotes": [CSSECURE_REQUEST]}}
+        },
+    }
+    operation["responses"]["200"]["content"] = {
+        "application/json": {
+            "schema": _results(quote),
+            "example": {"results": [{"index": 0, "quote": ANSWER_EXAMPLE, "problem": None}]},
+        }
+    }
+
+
+def _results(quote: dict[str, Any]) -> dict[str, Any]:
+    """Of each row either its quote or its problem, whose pointers lead into the whole body."""
+    problem = {"$ref": _REFERENCE.format(name="Problem")}
+    result = {
+        "type": "object",
+        "required": ["index", "quote", "problem"],
+        "properties": {
+            "index": {"type": "integer", "description": "Of the row, from 0."},
+            "quote": {"anyOf": [quote, {"type": "null"}]},
+            "problem": {"anyOf": [problem, {"type": "null"}]},
+        },
+    }
+    return {
+        "type": "object",
+        "required": ["results"],
+        "properties": {"results": {"type": "array", "items": result}},
     }
 
 

@@ -1,6 +1,6 @@
 """What a checkout is answered: offers, and the terms that a policy takes over as they are."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -9,8 +9,9 @@ from msgspec import Meta
 
 from libs.common.money import Money
 from libs.common.wire import format_money
+from services.quote.domain import ExchangeRate
 from services.quote.store.quotes import Quote
-from services.quote.usecases import AskedItem, IssuedQuote, Offer
+from services.quote.usecases import AskedItem, IssuedQuote, Offer, OfferedLine
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,25 @@ class ItemVerdict(Answer, frozen=True, kw_only=True):
 
     item_id: str
     verdict: str
+    reason: Annotated[
+        str, Meta(description="GOODS_EXCLUDED or GOODS_REFERRED; empty for a line insured.")
+    ]
+    premium: Annotated[
+        MoneyShown | None,
+        Meta(
+            description="What the line costs by itself: rate × its value, before the plan's "
+            "minimum; of a referred line what it would cost. Null where it is excluded."
+        ),
+    ]
+
+    @classmethod
+    def of(cls, line: OfferedLine) -> "ItemVerdict":
+        return cls(
+            item_id=line.item_id,
+            verdict=line.verdict.value,
+            reason=line.reason,
+            premium=_shown(line.premium),
+        )
 
 
 class ItemTerms(Answer, frozen=True, kw_only=True):
@@ -144,7 +164,8 @@ class OfferView(Answer, frozen=True, kw_only=True):
     state: Annotated[
         str,
         Meta(
-            description="PRICED, DRAFT (papers or goods are still to be looked at) or DECLINED."
+            description="PRICED, DRAFT (papers, or all of the goods, are still to be looked at) "
+            "or DECLINED."
         ),
     ]
     is_available: bool
@@ -160,17 +181,33 @@ class OfferView(Answer, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(
             description="OVER_VALUE: insured above the declared value, which a claim never pays. "
-            "INSURED_VALUE_NOT_TAKEN: the plan insures the goods at their own value."
+            "INSURED_VALUE_NOT_TAKEN: the plan insures the goods at their own value. "
+            "GOODS_REFERRED: a person decides on some lines, which are not insured until then. "
+            "NO_EXCHANGE_RATE: there was no rate to tell the order's value in USD by."
         ),
     ]
-    premium: MoneyShown | None
+    premium: Annotated[
+        MoneyShown | None, Meta(description="For the lines that are insured (ACCEPT).")
+    ]
     raw_premium: Annotated[
         MoneyShown | None, Meta(description="Rate × value, before the plan's minimum.")
     ]
     rate: Decimal
     insured_value: MoneyShown
     limit: Annotated[
-        MoneyShown | None, Meta(description="The highest value this line may be insured at.")
+        MoneyShown | None,
+        Meta(description="The highest value this line and country may be insured at."),
+    ]
+    goods_limit: Annotated[
+        MoneyShown | None,
+        Meta(description="The highest that is ever paid for the goods in it."),
+    ]
+    limit_when: Annotated[
+        str | None,
+        Meta(description="The row of the plan's limits that holds here, in the plan's words."),
+    ]
+    limit_rules: Annotated[
+        tuple[str, ...], Meta(description="The programme's clauses that say so.")
     ]
     perils: tuple[str, ...]
     exclusions: tuple[str, ...]
@@ -179,7 +216,7 @@ class OfferView(Answer, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, quote: IssuedQuote, offer: Offer) -> "OfferView":
-        plan, price = offer.plan, offer.price
+        plan, price, limit = offer.plan, offer.price, offer.limit
         return cls(
             plan=plan.plan,
             version=plan.version,
@@ -193,15 +230,27 @@ class OfferView(Answer, frozen=True, kw_only=True):
             raw_premium=None if price is None else MoneyShown.of(price.raw),
             rate=plan.premium.rate,
             insured_value=MoneyShown.of(offer.insured_value),
-            limit=_shown(offer.limit.limit),
+            limit=_shown(limit.limit),
+            goods_limit=_shown(limit.goods_limit),
+            limit_when=None if limit.row is None else limit.row.when.text,
+            limit_rules=() if limit.row is None else limit.row.rules,
             perils=tuple(name for name, peril in plan.perils.items() if peril.enabled),
             exclusions=plan.exclusions,
-            items=tuple(
-                ItemVerdict(item_id=item.item_id, verdict=verdict.value)
-                for item, verdict in zip(quote.ask.items, offer.goods.verdicts, strict=True)
-            ),
+            items=tuple(ItemVerdict.of(line) for line in offer.lines),
             terms=TermsShown.of(quote, offer),
         )
+
+
+class ExchangeRateShown(Answer, frozen=True, kw_only=True):
+    """USD for one unit of the currency, as it was entered for the day."""
+
+    currency: str
+    rate: Decimal
+    day: date
+
+    @classmethod
+    def of(cls, rate: ExchangeRate) -> "ExchangeRateShown":
+        return cls(currency=rate.currency, rate=rate.rate, day=rate.day)
 
 
 class QuoteView(Answer, frozen=True, kw_only=True):
@@ -218,6 +267,10 @@ class QuoteView(Answer, frozen=True, kw_only=True):
     created_at: datetime
     valid_until: Annotated[datetime, Meta(description="The last instant it can be bound.")]
     offers: tuple[OfferView, ...]
+    exchange_rate: Annotated[
+        ExchangeRateShown | None,
+        Meta(description="Your rate that the order was valued with, if one was needed."),
+    ] = None
     missing: Annotated[
         tuple[str, ...],
         Meta(
@@ -236,6 +289,9 @@ class QuoteView(Answer, frozen=True, kw_only=True):
             created_at=quote.created_at,
             valid_until=quote.valid_until,
             offers=tuple(OfferView.of(quote, offer) for offer in quote.offers),
+            exchange_rate=(
+                ExchangeRateShown.of(quote.exchange_rate) if quote.exchange_rate else None
+            ),
         )
 
 
@@ -247,6 +303,7 @@ class _Stored(Answer, frozen=True, kw_only=True):
     created_at: datetime
     valid_until: datetime
     offers: msgspec.Raw
+    exchange_rate: ExchangeRateShown | None = None
     missing: tuple[str, ...] = ()
     confirmed_at: datetime | None = None
 

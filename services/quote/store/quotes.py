@@ -1,18 +1,20 @@
 """Quotes in the quote schema. Every query names its tenant."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from libs.common.db import Row, Tx
 from libs.common.errors import NotFound
+from libs.common.pagination import Span
 
 # A quote that only waits for its customer can run out; one that is decided stays what it is.
 OPEN_STATES = frozenset({"DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED", "PRICED"})
 STATES = OPEN_STATES | {"DECLINED", "INVALID", "BOUND", "EXPIRED"}
 
 Position = tuple[datetime, str]
-NEWEST: Position = (datetime(9999, 1, 1, tzinfo=UTC), "")
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+NEWEST: Position = (_LATEST, "")
 
 _COLUMNS = """
     quote_id, tenant_id, state, created_at, valid_until, order_ref, request, answer,
@@ -44,6 +46,8 @@ class Quote:
     order_ref: str
     request: bytes
     answer: bytes
+    # Those that were asked and answered, available or not: to find the quote by.
+    plans: tuple[str, ...] = ()
     key: UsedKey | None = None
     policy_id: str | None = None
     # Since its verification: what is answered now, and when the amount was confirmed.
@@ -54,6 +58,16 @@ class Quote:
     def state_at(self, now: datetime) -> str:
         """EXPIRED after `valid_until`, as long as it is neither bound nor decided otherwise."""
         return "EXPIRED" if self.state in OPEN_STATES and now > self.valid_until else self.state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotesWanted:
+    """Which quotes a list shows; `state` as it is shown at the time of asking."""
+
+    state: str | None = None
+    plan: str | None = None
+    order_ref: str | None = None
+    span: Span = field(default_factory=Span)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +93,14 @@ async def insert_quotes(tx: Tx, quotes: Sequence[Quote]) -> set[str]:
     rows = await tx.fetch(
         """
         INSERT INTO quotes (quote_id, tenant_id, state, created_at, valid_until, order_ref, request,
-                            answer, idempotency_key, body_sha256)
+                            answer, idempotency_key, body_sha256, plans)
         SELECT i.quote_id, i.tenant_id, i.state, i.created_at, i.valid_until, i.order_ref,
-               i.request::json, i.answer::json, i.idempotency_key, i.body_sha256
+               i.request::json, i.answer::json, i.idempotency_key, i.body_sha256,
+               string_to_array(i.plans, ',')
         FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[],
-                    $6::text[], $7::text[], $8::text[], $9::text[], $10::bytea[])
+                    $6::text[], $7::text[], $8::text[], $9::text[], $10::bytea[], $11::text[])
             AS i (quote_id, tenant_id, state, created_at, valid_until, order_ref, request, answer,
-                  idempotency_key, body_sha256)
+                  idempotency_key, body_sha256, plans)
         ON CONFLICT (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
         RETURNING quote_id
         """,
@@ -99,6 +114,7 @@ async def insert_quotes(tx: Tx, quotes: Sequence[Quote]) -> set[str]:
         [q.answer.decode() for q in ordered],
         [q.key.key if q.key else None for q in ordered],
         [q.key.body_sha256 if q.key else None for q in ordered],
+        [",".join(q.plans) for q in ordered],
     )
     return {row["quote_id"] for row in rows}
 
@@ -175,23 +191,36 @@ async def list_documents(tx: Tx, quote_id: str, *, tenant_id: str) -> list[Docum
 
 
 async def list_quotes(
-    tx: Tx, *, tenant_id: str, state: str | None, before: Position, limit: int, now: datetime
+    tx: Tx,
+    wanted: QuotesWanted,
+    *,
+    tenant_id: str,
+    before: Position,
+    limit: int,
+    now: datetime,
 ) -> list[Quote]:
-    """Newest first, of those older than the position; `state` as it is shown at `now`."""
+    """Newest first, of those older than the position."""
+    # Written only where it is asked for: beside `IS NULL OR` no plan would use its index.
+    by_order = "AND order_ref = $10" if wanted.order_ref is not None else ""
     rows = await tx.fetch(
         f"""
         SELECT {_COLUMNS} FROM quotes
-        WHERE tenant_id = $1 AND (created_at, quote_id) < ($2, $3)
+        WHERE tenant_id = $1 AND (created_at, quote_id) < ($2, $3) {by_order}
             AND ($4::text IS NULL OR $4 =
                  CASE WHEN state = ANY ($5) AND valid_until < $6 THEN 'EXPIRED' ELSE state END)
-        ORDER BY created_at DESC, quote_id DESC LIMIT $7
+            AND ($7::text IS NULL OR $7 = ANY (plans))
+            AND created_at >= $8 AND created_at < $9
+        ORDER BY created_at DESC, quote_id DESC LIMIT {limit:d}
         """,
         tenant_id,
         *before,
-        state,
+        wanted.state,
         sorted(OPEN_STATES),
         now,
-        limit,
+        wanted.plan,
+        wanted.span.since or _EARLIEST,
+        wanted.span.until or _LATEST,
+        *([wanted.order_ref] if by_order else []),
     )
     return [_quote(row) for row in rows]
 

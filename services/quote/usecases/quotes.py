@@ -19,16 +19,23 @@ from libs.common.plans.facts import Item, facts_of
 from libs.common.plans.values import Plan
 from services.quote import events
 from services.quote.domain import (
+    USD,
     EligibleGoods,
+    ExchangeRate,
     LimitCheck,
     Price,
     eligibility,
+    goes_by_dearest_item,
+    in_usd,
+    line_premium,
     offer,
     price,
     quote_limit,
+    reads_order_value,
 )
 from services.quote.events import QuoteIssued
 from services.quote.store import quotes
+from services.quote.store.rates import RateKey
 
 # A plan that does not say how long its quotes are valid (`quote_days`).
 DEFAULT_VALID_DAYS = 7
@@ -42,6 +49,15 @@ GOODS_EXCLUDED = "GOODS_EXCLUDED"
 NOTHING_INSURED = "NOTHING_INSURED"
 # Warnings; OVER_VALUE is one too.
 INSURED_VALUE_NOT_TAKEN = "INSURED_VALUE_NOT_TAKEN"
+NO_EXCHANGE_RATE = "NO_EXCHANGE_RATE"
+# Some lines wait for a person; it is also the reason that such a line gives.
+GOODS_REFERRED = "GOODS_REFERRED"
+
+_LINE_REASONS = {
+    Verdict.ACCEPT: "",
+    Verdict.DECLINE: GOODS_EXCLUDED,
+    Verdict.REFER: GOODS_REFERRED,
+}
 
 
 class QuoteOfAnotherPolicy(Conflict):
@@ -60,6 +76,10 @@ class AskedItem:
     weight_kg: Decimal = Decimal(0)
     source: str = "agent"
     marks: tuple[str, ...] = ()
+
+    @property
+    def unit_price(self) -> Money:
+        return Money(self.value.amount_minor // self.quantity, self.value.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +119,25 @@ class AskQuote:
         """Of all items; BadAmount where it is more than money can hold."""
         return sum((item.value for item in self.items), zero(self.currency))
 
+    def accepted_value(self, plan: Plan) -> Money:
+        """Of the items that the plan insures (MP-28)."""
+        accepted = (
+            item.value
+            for item in self.items
+            if plan.goods.verdict(item.item_class) is Verdict.ACCEPT
+        )
+        return sum(accepted, zero(self.currency))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedLine:
+    """Whether a line is insured, why not, and what it costs by itself; None where it never is."""
+
+    item_id: str
+    verdict: Verdict
+    reason: str
+    premium: Money | None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
@@ -113,6 +152,7 @@ class Offer:
     warnings: tuple[str, ...]
     is_reminded: bool
     goods: EligibleGoods
+    lines: tuple[OfferedLine, ...]
     line_tags: tuple[str, ...]
     mode: str
     limit: LimitCheck
@@ -131,6 +171,8 @@ class IssuedQuote:
     offers: tuple[Offer, ...]
     created_at: datetime
     valid_until: datetime
+    # What the order was valued with, for as long as the quote lives (G-09); None where it was not.
+    exchange_rate: ExchangeRate | None = None
 
     @property
     def state(self) -> str:
@@ -171,22 +213,48 @@ def unknown_plan(plan: str, sold: Sequence[str]) -> UnknownPlan:
     )
 
 
+def rate_wanted(ask: AskQuote, plans: Iterable[Plan], *, now: datetime) -> RateKey | None:
+    """The exchange rate that these plans' offers go by; None where they can do without.
+
+    The day is today by the first plan that asks: a tenant's plans share their zone.
+    """
+    if ask.order_value_usd is not None or ask.currency == USD:
+        return None
+    plan = next((plan for plan in plans if reads_order_value(plan)), None)
+    if plan is None:
+        return None
+    return RateKey(
+        tenant_id=ask.tenant_id, currency=ask.currency, day=local_day(now, plan.zone)
+    )
+
+
 def issue_quote(
-    ask: AskQuote, plans: Iterable[Plan], *, quote_id: str, now: datetime
+    ask: AskQuote,
+    plans: Iterable[Plan],
+    *,
+    quote_id: str,
+    now: datetime,
+    rate: ExchangeRate | None = None,
 ) -> IssuedQuote:
     """The plans' offers. The quote is valid as long as the shortest of them."""
-    offers = tuple(make_offer(ask, plan, now=now) for plan in plans)
+    offers = tuple(make_offer(ask, plan, now=now, rate=rate) for plan in plans)
     return IssuedQuote(
         quote_id=quote_id,
         ask=ask,
         offers=offers,
         created_at=now,
         valid_until=now + min(_validity(offer.plan) for offer in offers),
+        exchange_rate=rate,
     )
 
 
-def make_offer(ask: AskQuote, plan: Plan, *, now: datetime) -> Offer:
-    case = facts_of(plan, facts_of_parcel(ask, plan, now=now))
+def make_offer(
+    ask: AskQuote, plan: Plan, *, now: datetime, rate: ExchangeRate | None = None
+) -> Offer:
+    goes_by_value = reads_order_value(plan)
+    order_value = order_value_usd(ask, plan, rate) if goes_by_value else None
+    lacks_rate = goes_by_value and order_value is None
+    case = facts_of(plan, facts_of_parcel(ask, plan, now=now, order_value=order_value))
     goods, limit, price_ = eligibility(plan, case), quote_limit(plan, case), price(plan, case)
     offered = offer(plan, case)
     reasons = _reasons(ask, plan, offered.available, goods, limit, price_)
@@ -195,9 +263,13 @@ def make_offer(ask: AskQuote, plan: Plan, *, now: datetime) -> Offer:
         plan=plan,
         state=DECLINED if reasons else _open_state(plan, goods),
         reasons=reasons,
-        warnings=_warnings(ask, plan, limit),
-        is_reminded=offered.reminder,
+        warnings=_warnings(ask, plan, limit, goods, lacks_rate=lacks_rate),
+        is_reminded=offered.reminder and not lacks_rate,
         goods=goods,
+        lines=tuple(
+            _line(item, verdict, plan)
+            for item, verdict in zip(ask.items, goods.verdicts, strict=True)
+        ),
         line_tags=case.codes("line_tags"),
         mode=case.code("mode"),
         limit=limit,
@@ -206,7 +278,18 @@ def make_offer(ask: AskQuote, plan: Plan, *, now: datetime) -> Offer:
     )
 
 
-def facts_of_parcel(ask: AskQuote, plan: Plan, *, now: datetime) -> dict[str, object]:
+def order_value_usd(ask: AskQuote, plan: Plan, rate: ExchangeRate | None) -> Money | None:
+    """What the caller said, or the order's total or dearest item at the quote's rate (MP-06)."""
+    if ask.order_value_usd is not None:
+        return ask.order_value_usd
+    if goes_by_dearest_item(plan):
+        return in_usd(max(item.unit_price for item in ask.items), rate)
+    return in_usd(ask.goods_value, rate)
+
+
+def facts_of_parcel(
+    ask: AskQuote, plan: Plan, *, now: datetime, order_value: Money | None = None
+) -> dict[str, object]:
     """What the plan may ask about the parcel (domain.md 2.3), as far as it is known at purchase."""
     bought_yourself = [item for item in ask.items if item.source == "buy_yourself"]
     facts: dict[str, object] = {
@@ -234,10 +317,10 @@ def facts_of_parcel(ask: AskQuote, plan: Plan, *, now: datetime) -> dict[str, ob
         facts["scope"] = ask.scope
     if ask.line not in plan.lines:
         facts |= {"line_tags": ask.line_tags, "mode": ask.mode}
-    if ask.order_value_usd is not None:
-        facts["order_value_usd"] = ask.order_value_usd.decimal
+    if order_value is not None:
+        facts["order_value_usd"] = order_value.decimal
     if takes_insured_value(plan):
-        facts["insured_value"] = (ask.insured_value or ask.goods_value).decimal
+        facts["insured_value"] = (ask.insured_value or ask.accepted_value(plan)).decimal
     return facts
 
 
@@ -299,19 +382,37 @@ def _reasons(
     return tuple(code for stands, code in found if stands)
 
 
+def _line(item: AskedItem, verdict: Verdict, plan: Plan) -> OfferedLine:
+    is_excluded = verdict is Verdict.DECLINE
+    return OfferedLine(
+        item_id=item.item_id,
+        verdict=verdict,
+        reason=_LINE_REASONS[verdict],
+        premium=None if is_excluded else line_premium(plan, item.value),
+    )
+
+
 def _open_state(plan: Plan, goods: EligibleGoods) -> str:
-    """PRICED when nobody has to look at papers (MP-07) or goods (MP-28) any more."""
-    is_settled = not plan.documents and Verdict.REFER not in goods.verdicts
+    """PRICED when nobody has to look at papers (MP-07) and there are goods to insure now.
+
+    Lines that wait for a person do not keep the others waiting: those are insured and priced
+    (MP-28), the referred ones are not, and GOODS_REFERRED says so.
+    """
+    is_settled = not plan.documents and goods.verdict is Verdict.ACCEPT
     return PRICED if is_settled else DRAFT
 
 
-def _warnings(ask: AskQuote, plan: Plan, limit: LimitCheck) -> tuple[str, ...]:
+def _warnings(
+    ask: AskQuote, plan: Plan, limit: LimitCheck, goods: EligibleGoods, *, lacks_rate: bool
+) -> tuple[str, ...]:
     is_ignored = ask.insured_value is not None and not takes_insured_value(plan)
     return tuple(
         code
         for stands, code in (
             (bool(limit.warn), limit.warn),
             (is_ignored, INSURED_VALUE_NOT_TAKEN),
+            (goods.has_referred, GOODS_REFERRED),
+            (lacks_rate, NO_EXCHANGE_RATE),
         )
         if stands
     )
