@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from libs.common.money import Money, money
 from libs.common.plans.codes import Verdict
@@ -108,6 +109,8 @@ def offer(plan: Plan, facts: Mapping[str, object]) -> Offered:
     )
 
 
+# A plan never changes, and each quote asks.
+@lru_cache(maxsize=1_000)
 def reads_order_value(plan: Plan) -> bool:
     """Whether the plan's offer or price goes by what the order is worth in USD (MP-03)."""
     terms, over = plan.offer, plan.over_value

@@ -14,7 +14,7 @@ from libs.common.pagination import BadCursor, Listing, Page, Paging, Span, pagin
 from libs.common.problems import problem_responses
 from libs.common.service import Db, now_of
 from libs.common.web import api_router, require_json
-from libs.common.wire import Code, OneLine, View
+from libs.common.wire import Code, View
 from services.quote.api.issuing import issue_quote, read_request
 from services.quote.api.views import answer_at
 from services.quote.store import quotes
@@ -77,7 +77,8 @@ async def list_quotes(
         Code | None, Query(description="Only quotes with an offer of this plan.")
     ] = None,
     order_ref: Annotated[
-        str | None, OneLine(128), Query(description="Only quotes for this order.")
+        str | None,
+        Query(min_length=1, max_length=128, description="Only quotes for this order."),
     ] = None,
 ) -> Page[QuoteSummary]:
     """Your quotes, newest first."""
