@@ -7,8 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from libs.common.money import Money
-from libs.common.wire import format_money
+from libs.common.money import Money, format_money
 from services.quote.store.quotes import Quote
 from services.quote.usecases import AskedItem, IssuedQuote, Offer
 
