@@ -14,6 +14,7 @@ KINDS = {
     "item_class": codes.ITEM_CLASSES,
     "mode": frozenset({"air", "sea", "rail", "road"}),
     "element": frozenset(words.LANGUAGES["en"]["element"]),
+    "country": frozenset(words.LANGUAGES["en"]["country"]),
 }
 
 

@@ -6,6 +6,7 @@ What all services say alike stands here; a service puts its own words beside it 
 from collections.abc import Mapping
 from typing import Final
 
+from libs.common.words import countries
 from libs.common.words.chinese import CHINESE
 from libs.common.words.english import ENGLISH
 from libs.common.words.malay import MALAY
@@ -13,7 +14,11 @@ from libs.common.words.malay import MALAY
 FALLBACK: Final = "en"
 # Kind of code -> code -> words.
 Words = Mapping[str, Mapping[str, str]]
-LANGUAGES: Final[Mapping[str, Words]] = {FALLBACK: ENGLISH, "zh-Hans": CHINESE, "ms": MALAY}
+LANGUAGES: Final[Mapping[str, Words]] = {
+    FALLBACK: {**ENGLISH, "country": countries.ENGLISH},
+    "zh-Hans": {**CHINESE, "country": countries.CHINESE},
+    "ms": {**MALAY, "country": countries.MALAY},
+}
 
 # Chinese that is not written in simplified characters.
 _TRADITIONAL: Final = frozenset({"hant", "tw", "hk", "mo"})
