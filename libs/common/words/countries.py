@@ -253,7 +253,7 @@ YT|Mayotte|马约特|Mayotte
 ZA|South Africa|南非|Afrika Selatan
 ZM|Zambia|赞比亚|Zambia
 ZW|Zimbabwe|津巴布韦|Zimbabwe
-"""
+"""  # noqa: E501  a Chinese character counts for two columns
 _NAMES: Final = [row.split("|") for row in _ROWS.split("\n") if row]
 
 ENGLISH: Final[Mapping[str, str]] = {code: name for code, name, _, _ in _NAMES}

@@ -123,6 +123,11 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
             "limit": _yuan(1_000_000, "¥10,000.00"),
             "perils": ["LOSS", "SEIZURE", "DAMAGE", "SHORTAGE", "DELAY", "RETURN"],
             "exclusions": ["fraud"],
+            "wordings": {
+                "en": "cssecure.v2.en.000000000000",
+                "zh-Hans": "cssecure.v2.zh-Hans.000000000000",
+                "ms": "cssecure.v2.ms.000000000000",
+            },
             "items": [{"item_id": "1", "verdict": "ACCEPT"}],
             "terms": {
                 "insured_value": _yuan(62_000, "¥620.00"),

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from libs.common.money import Money, format_money
 from services.quote.store.quotes import Quote
-from services.quote.usecases import AskedItem, IssuedQuote, Offer
+from services.quote.usecases import AskedItem, IssuedQuote, Offer, wording_ids
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +173,12 @@ class OfferView(Answer, frozen=True, kw_only=True):
     ]
     perils: tuple[str, ...]
     exclusions: tuple[str, ...]
+    wordings: Annotated[
+        dict[str, str],
+        Meta(
+            description="By language: the id of the plan in plain words, for a consent to name."
+        ),
+    ]
     items: tuple[ItemVerdict, ...]
     terms: TermsShown | None
 
@@ -195,6 +201,7 @@ class OfferView(Answer, frozen=True, kw_only=True):
             limit=_shown(offer.limit.limit),
             perils=tuple(name for name, peril in plan.perils.items() if peril.enabled),
             exclusions=plan.exclusions,
+            wordings=wording_ids(plan),
             items=tuple(
                 ItemVerdict(item_id=item.item_id, verdict=verdict.value)
                 for item, verdict in zip(quote.ask.items, offer.goods.verdicts, strict=True)

@@ -62,8 +62,11 @@ def _is_phrase(term: Term) -> bool:
 
 
 def _is_short(term: Term) -> bool:
-    if isinstance(term, Sum):
-        return bool(term.plus) and all(_is_atom(one) for one in (*term.plus, *term.minus))
+    match term:
+        case Sum(plus, minus):
+            return bool(plus) and all(_is_atom(one) for one in (*plus, *minus))
+        case Product() if isinstance(of := _shared(term), Sum):
+            return _is_short(of)
     return _is_atom(term)
 
 
@@ -74,33 +77,27 @@ def _is_atom(term: Term) -> bool:
         case Tiers(_, amount):
             return isinstance(amount, Fact)
         case Product():
-            return _is_share(term) or _is_each(term)
+            return isinstance(_shared(term), Fact | Part) or _is_each(term)
     return False
 
 
-def _is_share(product: Product) -> bool:
-    """3 % of something."""
-    return (
-        len(product.factors) == 2
-        and _is_number(product.factors[0], product)
-        and (isinstance(product.factors[1], Fact | Part))
-    )
+def _shared(product: Product) -> Term | None:
+    """What a share is taken of: 3 % of it, 2/3 of it, half of it. None where it is no share."""
+    match product.factors:
+        case (Number(), of) if not isinstance(of, Number):
+            return of
+        case (of,) if product.divisor != 1:
+            return of
+    return None
 
 
 def _is_each(product: Product) -> bool:
     """So much for each day or kilogram, or a share of something for each."""
-    *_, last = product.factors
-    return (
-        product.divisor == 1
-        and len(product.factors) in (2, 3)
-        and all(isinstance(one, Number | Fact | Part) for one in product.factors)
-        and isinstance(product.factors[0], Number)
-        and unit_of(last) in (_DAYS, "kg")
-    )
-
-
-def _is_number(term: Term, product: Product) -> bool:
-    return isinstance(term, Number) and product.divisor == 1
+    match product.factors:
+        case (Number(), *between, Fact() as last) if len(between) < 2 and product.divisor == 1:
+            is_rate = all(isinstance(one, Fact | Part) for one in between)
+            return is_rate and unit_of(last) in (_DAYS, "kg")
+    return False
 
 
 def unit_of(term: Term) -> str:
@@ -199,12 +196,10 @@ class Phrases:
         say = self.speaker.say
         if _is_each(product):
             return self._each(product, unit)
-        first, *rest = product.factors
-        if len(rest) == 1 and isinstance(first, Number) and unit_of(rest[0]):
-            of = self._inner(rest[0], unit)
-            return self._share(first.value, product.divisor, of)
-        if not rest and product.divisor != 1:
-            return self._share(Decimal(1), product.divisor, self._inner(first, unit))
+        of, first = _shared(product), product.factors[0]
+        if of is not None and unit_of(of):
+            number = first.value if isinstance(first, Number) else Decimal(1)
+            return self._share(number, product.divisor, self._inner(of, unit))
         shown = say("times").join(self._factor(factor, unit) for factor in product.factors)
         if product.divisor == 1:
             return shown
