@@ -15,7 +15,7 @@ from libs.common.plans.expressions import Param
 from libs.common.plans.facts import START_RULES
 from libs.common.plans.reading import load
 from libs.common.plans.registry import EXPRESSION_FACTS, FLAG_FACTS, TIME_FACTS
-from libs.common.plans.values import Clock, Plan
+from libs.common.plans.values import Clock, Peril, Plan
 from libs.common.settings import PROGRAMMES
 from services.quote.domain.wording import LANGUAGES, Wording, wording
 from services.quote.domain.wording.speech import Speaker
@@ -43,6 +43,17 @@ def section(told: Wording, heading: str) -> str:
     return "\n".join(found.sentences)
 
 
+def of_peril(told: Wording, peril: Peril) -> str:
+    speaker = Speaker(told.locale)
+    title = speaker.word("heading", "peril").format(peril=speaker.word("peril", peril.peril))
+    (found,) = [one for one in told.sections if one.heading == title]
+    return "\n".join(found.sentences)
+
+
+def enabled(plan: Plan) -> list[Peril]:
+    return [peril for peril in plan.perils.values() if peril.enabled]
+
+
 def headings(told: Wording) -> set[str]:
     return {one.heading for one in told.sections}
 
@@ -56,15 +67,15 @@ def test_every_peril_is_named_where_it_is_paid_or_where_it_is_not(
     plan: Plan, language: str
 ) -> None:
     told, speaker = wording(plan, language), Speaker(language)
-    enabled = {name for name, peril in plan.perils.items() if peril.enabled}
+    paid = {peril.peril for peril in enabled(plan)}
 
     never = section(told, "never")
     for name in codes.PERILS:
         named = speaker.word("peril", name)
         heading = speaker.word("heading", "peril").format(peril=named)
-        assert (heading in headings(told)) is (name in enabled)
-        assert (named in section(told, "perils")) is (name in enabled)
-        assert (named in never.partition("\n")[0]) is (name not in enabled)
+        assert (heading in headings(told)) is (name in paid)
+        assert (named in section(told, "perils")) is (name in paid)
+        assert (named in never.partition("\n")[0]) is (name not in paid)
 
 
 @plans
@@ -133,9 +144,7 @@ def durations_of(plan: Plan) -> Iterator[Duration]:
         for length in (plan.info, plan.quote_validity, plan.carrier_reply)
         if length is not None
     )
-    for peril in plan.perils.values():
-        if not peril.enabled:
-            continue
+    for peril in enabled(plan):
         for deadline in peril.deadlines:
             yield from lengths(deadline.clock)
         for wait in peril.waits:

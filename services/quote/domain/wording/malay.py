@@ -31,12 +31,12 @@ MALAY: Final[Mapping[str, Mapping[str, str]]] = {
         "only_insured": "Kami tidak membayar untuk barang yang tidak diinsuranskan, walaupun berada "
         "dalam bungkusan yang sama.",
         "chosen": "Anda memilih sendiri nilai yang diinsuranskan.",
-        "derived": "Nilai yang diinsuranskan tidak dipilih oleh anda, iaitu {amount}.",
-        "derived_formula": "Nilai yang diinsuranskan tidak dipilih oleh anda. Mengikut formula: "
-        "{amount}.",
+        "derived": "Anda tidak memilih nilai yang diinsuranskan: nilai itu ialah {amount}.",
+        "derived_formula": "Anda tidak memilih nilai yang diinsuranskan. Mengikut formula, nilai itu "
+        "ialah: {amount}.",
         "limit": "Nilai yang diinsuranskan paling tinggi ialah {amount}",
         "limit_first": "Jika {condition}, nilai yang diinsuranskan paling tinggi ialah {amount}",
-        "limit_next": "Jika tidak, dan {condition}, nilai itu paling tinggi ialah {amount}",
+        "limit_next": "Jika tidak, dan jika {condition}, nilai itu paling tinggi ialah {amount}",
         "limit_else": "Jika tidak, nilai itu paling tinggi ialah {amount}",
         "limit_goods": ", dan daripadanya paling tinggi {goods} untuk barang",
         "warned": "Kami memberi amaran kepada anda jika nilai itu melebihi {amount}.",
@@ -139,7 +139,7 @@ MALAY: Final[Mapping[str, Mapping[str, str]]] = {
         "until_paid": "anda menerima wang dalam masa {length} selepas {since}",
         "sla": "{promise}.",
         "sla_first": "Jika {condition}, {promise}.",
-        "sla_next": "Jika tidak, dan {condition}, {promise}.",
+        "sla_next": "Jika tidak, dan jika {condition}, {promise}.",
         "sla_else": "Jika tidak, {promise}.",
         "target": "Biasanya ia tidak melebihi {length}.",
         "priority": "Jika {condition}, kami hanya mengambil {share} daripada masa itu, tetapi "
