@@ -8,11 +8,12 @@ from fastapi import FastAPI
 from libs.common import deadletter_api, progress_api, service, web
 from libs.common.files import MAX_FILE_BYTES, Files
 from libs.common.service import Service
-from services.quote.api import batches, plans, quotes, rates, schema, verification
+from services.quote.api import batches, plans, quotes, rates, schema, verification, wordings
 from services.quote.consumers import HANDLERS
 from services.quote.settings import QuoteSettings
 from services.quote.store.rates import KnownRates
 from services.quote.store.writer import writing
+from services.quote.usecases import prepare_wordings
 
 SERVICE = Service(name="quote", topics=("policies",), handlers=lambda running: HANDLERS)
 
@@ -25,6 +26,7 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with lifespan_of_parts(app), writing(app.state.running.db) as writer:
             app.state.quote_writer = writer
+            prepare_wordings(app.state.running.plans)
             yield
 
     app = web.create_app(
@@ -33,6 +35,7 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
         lifespan=lifespan,
         routers=[
             plans.router,
+            wordings.router,
             quotes.router,
             batches.router,
             rates.router,

@@ -7,11 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from libs.common.money import Money
-from libs.common.wire import format_money
+from libs.common.money import Money, format_money
 from services.quote.domain import ExchangeRate
 from services.quote.store.quotes import Quote
-from services.quote.usecases import AskedItem, IssuedQuote, Offer, OfferedLine
+from services.quote.usecases import AskedItem, IssuedQuote, Offer, OfferedLine, wording_ids
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,6 +210,12 @@ class OfferView(Answer, frozen=True, kw_only=True):
     ]
     perils: tuple[str, ...]
     exclusions: tuple[str, ...]
+    wordings: Annotated[
+        dict[str, str],
+        Meta(
+            description="By language: the id of the plan in plain words, for a consent to name."
+        ),
+    ]
     items: tuple[ItemVerdict, ...]
     terms: TermsShown | None
 
@@ -236,6 +241,7 @@ class OfferView(Answer, frozen=True, kw_only=True):
             limit_rules=() if limit.row is None else limit.row.rules,
             perils=tuple(name for name, peril in plan.perils.items() if peril.enabled),
             exclusions=plan.exclusions,
+            wordings=wording_ids(plan),
             items=tuple(ItemVerdict.of(line) for line in offer.lines),
             terms=TermsShown.of(quote, offer),
         )

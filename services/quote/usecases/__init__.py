@@ -1,4 +1,4 @@
-"""What the quote service does: decide offers, and take a quote through its verification."""
+"""What the quote service does: decide offers, take a quote through its verification, say a plan."""
 
 from services.quote.usecases.quotes import (
     AskedItem,
@@ -23,6 +23,7 @@ from services.quote.usecases.verification import (
     say_again,
     verify_quote,
 )
+from services.quote.usecases.wordings import prepare_wordings, wording_ids, wording_of
 
 __all__ = [
     "AskQuote",
@@ -39,10 +40,13 @@ __all__ = [
     "issue_quote",
     "keep_document",
     "plans_asked",
+    "prepare_wordings",
     "quote_issued",
     "rate_wanted",
     "say_again",
     "takes_insured_value",
     "unknown_plan",
     "verify_quote",
+    "wording_ids",
+    "wording_of",
 ]
