@@ -8,12 +8,13 @@ from fastapi import FastAPI
 from libs.common import deadletter_api, progress_api, service, web
 from libs.common.files import MAX_FILE_BYTES, Files
 from libs.common.service import Service
-from services.quote.api import plans, quotes, schema, verification
-from services.quote.consumers import HANDLERS
+from services.quote.api import consents, history, plans, quotes, schema, verification
+from services.quote.consumers import handlers
+from services.quote.jobs import jobs
 from services.quote.settings import QuoteSettings
 from services.quote.store.writer import writing
 
-SERVICE = Service(name="quote", topics=("policies",), handlers=lambda running: HANDLERS)
+SERVICE = Service(name="quote", topics=("policies",), handlers=handlers, jobs=jobs)
 
 
 def create_app(settings: QuoteSettings | None = None) -> FastAPI:
@@ -35,6 +36,8 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
             quotes.router,
             verification.router,
             verification.raw,
+            consents.router,
+            history.router,
             deadletter_api.router,
             progress_api.router,
         ],

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from libs.common import history
 from libs.common.auth import QUOTES_READ, QUOTES_WRITE, Caller, requires
 from libs.common.db import Database
 from libs.common.errors import Refusal
@@ -24,7 +25,7 @@ from services.quote import usecases
 from services.quote.api.plans import sold_by
 from services.quote.api.requests import QuoteRequest
 from services.quote.api.views import QuoteView, answer_at
-from services.quote.store import quotes
+from services.quote.store import consents, quotes
 from services.quote.store.quotes import NEWEST, Quote, UnknownQuote, UsedKey
 from services.quote.store.writer import QuoteWriter, Written, replay
 
@@ -102,7 +103,9 @@ async def _answer(
         answer=msgspec.json.encode(QuoteView.of(issued)),
         key=key,
     )
-    return await writer.write(quote, usecases.quote_issued(issued))
+    return await writer.write(
+        quote, usecases.quote_issued(issued), usecases.opened_with(issued)
+    )
 
 
 ASK_QUOTE = Route("/v1/quotes", AskQuote(), methods=["POST"])
@@ -149,10 +152,16 @@ async def show_quote(
     quote_id: str, caller: Annotated[Caller, requires(QUOTES_READ, or_service=True)], db: Db
 ) -> Response:
     """A quote as it was issued, with the state it has now. Unknown and another's are the same 404."""
-    now = await now_of(db, caller)
-    async with db.transaction(caller.tenant_id) as tx:
-        quote = await quotes.get_quote(tx, quote_id, tenant_id=caller.tenant_id)
-    return Response(answer_at(quote, now), media_type="application/json")
+    tenant_id, now = caller.tenant_id, await now_of(db, caller)
+    async with db.transaction(tenant_id) as tx:
+        quote = await quotes.get_quote(tx, quote_id, tenant_id=tenant_id)
+        consent = await consents.find_latest(tx, quote_id, tenant_id=tenant_id)
+        version = await history.version_of(tx, quote_id, tenant_id=tenant_id)
+    return Response(
+        answer_at(quote, consent, now),
+        headers=history.etag(version),
+        media_type="application/json",
+    )
 
 
 async def _body(receive: Receive) -> bytes:

@@ -106,6 +106,7 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
     "valid_until": "2026-03-09T10:00:00Z",
     "missing": [],
     "confirmed_at": None,
+    "consent": None,
     "offers": [
         {
             "plan": "cssecure",

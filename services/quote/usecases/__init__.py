@@ -1,8 +1,11 @@
-"""What the quote service does: decide offers, and take a quote through its verification."""
+"""What the quote service does: decide offers, take a quote through its verification, keep choices."""
 
+from services.quote.usecases.consents import RecordConsent, record_consent
+from services.quote.usecases.held import opened_with
 from services.quote.usecases.quotes import (
     AskedItem,
     AskQuote,
+    BindQuote,
     IssuedQuote,
     Offer,
     bind_quotes,
@@ -13,28 +16,43 @@ from services.quote.usecases.quotes import (
     takes_insured_value,
     unknown_plan,
 )
+from services.quote.usecases.reviews import ReviewQuote, review_quote
 from services.quote.usecases.verification import (
+    AssignVerification,
     KeepDocument,
     VerifyQuote,
+    assign_verification,
+    escalate_verification,
+    follow_bindings,
     keep_document,
-    say_again,
+    lapse_documents,
     verify_quote,
 )
 
 __all__ = [
     "AskQuote",
     "AskedItem",
+    "AssignVerification",
+    "BindQuote",
     "IssuedQuote",
     "KeepDocument",
     "Offer",
+    "RecordConsent",
+    "ReviewQuote",
     "VerifyQuote",
+    "assign_verification",
     "bind_quotes",
     "current_plan",
+    "escalate_verification",
+    "follow_bindings",
     "issue_quote",
     "keep_document",
+    "lapse_documents",
+    "opened_with",
     "plans_asked",
     "quote_issued",
-    "say_again",
+    "record_consent",
+    "review_quote",
     "takes_insured_value",
     "unknown_plan",
     "verify_quote",
