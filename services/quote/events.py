@@ -154,6 +154,12 @@ class VerificationAssigned(QuoteEvent, frozen=True, kw_only=True):
     assigned_to: str | None
 
 
+class VerificationResumed(QuoteEvent, frozen=True, kw_only=True):
+    """The papers suffice after all: it is with the staff again, who have until `due_at`."""
+
+    due_at: datetime | None
+
+
 class VerificationOverdue(QuoteEvent, frozen=True, kw_only=True):
     """The staff have not looked at the papers in time; nothing is approved by that (MP-10)."""
 
@@ -182,6 +188,7 @@ EVENTS = (
     QuoteDeclined,
     QuoteInvalidated,
     VerificationAssigned,
+    VerificationResumed,
     VerificationOverdue,
     ConsentRecorded,
 )

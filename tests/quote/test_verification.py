@@ -201,7 +201,11 @@ async def test_mp_11_better_papers_bring_it_back_to_the_staff(desk: Desk) -> Non
     answered(await desk.upload(quote))
 
     work = await desk.file_of(quote)
-    assert (work["state"], work["lapses_at"]) == ("UNDER_VERIFICATION", None)
+    assert (work["state"], work["lapses_at"], work["missing"]) == (
+        "UNDER_VERIFICATION",
+        None,
+        [],
+    )
     assert work["due_at"] == wire(MONDAY + timedelta(days=1, hours=4))
 
 
@@ -309,16 +313,47 @@ async def test_mp_17_the_lower_of_value_and_payment_counts_up_to_the_plans_cap(
 
 @pytest.mark.parametrize(
     ("minor", "more"),
-    [(None, {}), (0, {}), (5, {"actual_payment": {"amount_minor": 0, "currency": "MYR"}})],
+    [(0, {}), (5, {"actual_payment": {"amount_minor": 0, "currency": "MYR"}})],
 )
-async def test_mp_17_nothing_is_confirmed_without_a_value(
-    desk: Desk, minor: int | None, more: dict[str, object]
+async def test_mp_17_goods_that_are_worth_nothing_are_not_insured(
+    desk: Desk, minor: int, more: dict[str, object]
 ) -> None:
     quote = await desk.asked_and_proven()
 
-    refused(await desk.verify(quote, minor, **more), 422, "verified-value-missing")
+    refused(await desk.verify(quote, minor, **more), 422, "nothing-insured")
 
     assert (await desk.file_of(quote))["state"] == "UNDER_VERIFICATION"
+
+
+async def test_mp_10_papers_that_suffice_leave_it_with_the_staff(desk: Desk) -> None:
+    quote = await desk.asked_and_proven()
+    before = await desk.file_of(quote)
+
+    answer = answered(await desk.verify(quote, None))
+
+    assert (answer["state"], answer["missing"]) == ("UNDER_VERIFICATION", [])
+    assert await desk.file_of(quote) == before
+
+
+async def test_mp_11_papers_that_suffice_after_all_bring_it_back_to_the_staff(
+    desk: Desk,
+) -> None:
+    """By a call (MP-11): no better paper had to come."""
+    quote = await desk.asked_and_proven()
+    answered(await desk.verify(quote, shown=["price"]))
+    later = MONDAY + timedelta(days=2)
+    await desk.at(later)
+
+    answer = answered(await desk.verify(quote, None))
+
+    assert (answer["state"], answer["missing"]) == ("UNDER_VERIFICATION", [])
+    due_at = wire(later + timedelta(hours=4))
+    assert (await desk.said(quote))[-1] == (
+        "VerificationResumed",
+        {"quote_id": quote["quote_id"], "due_at": due_at},
+    )
+    await desk.at(MONDAY + timedelta(days=60))
+    assert (await desk.shown(quote))["state"] == "UNDER_VERIFICATION"
 
 
 async def test_a_bound_quote_stays_bound_when_it_is_verified(desk: Desk) -> None:

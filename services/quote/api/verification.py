@@ -59,7 +59,7 @@ from services.quote.usecases.verification import (
     AlreadyAssigned,
     GoodsNotReviewed,
     NoDocuments,
-    NoVerifiedValue,
+    NothingInsured,
     TooManyDocuments,
     VerifiedInOtherCurrency,
 )
@@ -320,7 +320,7 @@ async def download_document(
         DocumentsTooLate,
         NoDocuments,
         GoodsNotReviewed,
-        NoVerifiedValue,
+        NothingInsured,
         VerifiedInOtherCurrency,
         ChangedMeanwhile,
         BadETag,

@@ -34,8 +34,9 @@ class Consent:
 
 async def insert_consent(tx: Tx, consent: Consent) -> None:
     await tx.execute(
-        f"""
-        INSERT INTO consents ({_COLUMNS})
+        """
+        INSERT INTO consents (consent_id, tenant_id, quote_id, choice, plan, wording_id, locale,
+                              box_state, channel, given_at, recorded_at, recorded_by)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """,
         consent.consent_id,

@@ -31,6 +31,7 @@ from services.quote.events import (
     Terms,
     VerificationAssigned,
     VerificationOverdue,
+    VerificationResumed,
 )
 from services.quote.store import quotes, verifications
 from services.quote.store.quotes import Document, Quote
@@ -94,9 +95,9 @@ class VerifiedInOtherCurrency(Invalid):
     title = "The verified value is in another currency than the plan"
 
 
-class NoVerifiedValue(Invalid):
-    code = "verified-value-missing"
-    title = "Nothing is missing on the papers, and no value was confirmed"
+class NothingInsured(Invalid):
+    code = "nothing-insured"
+    title = "The verified value is nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,10 +156,11 @@ async def keep_document(
         uploaded_at=now,
     )
     await quotes.insert_document(tx, document, tenant_id=command.tenant_id)
-    verification = held.verification
+    quote, verification = held.quote, held.verification
     if verification.state in AWAITING and not _missing_kinds(held.plan, [*earlier, document]):
+        quote = replace(quote, missing=())
         verification = submitted(verification, held.plan, now)
-    await save(tx, held, held.quote, verification, _added(document, verification), now=now)
+    await save(tx, held, quote, verification, _added(document, verification), now=now)
     return document
 
 
@@ -181,6 +183,8 @@ async def verify_quote(
     missing = documents(held.plan, {"shown": command.shown}).missing
     if missing:
         return await _ask_for_more(tx, held, looked_at, missing, now=now)
+    if command.value is None:
+        return await _resume(tx, held, looked_at, now=now)
     if held.verification.awaits_review:
         raise GoodsNotReviewed(
             "Say first which referred goods are insured (POST /v1/quotes/{id}/review)."
@@ -293,6 +297,15 @@ async def _ask_for_more(
     return await save(tx, held, replace(held.quote, missing=missing), asked, said, now=now)
 
 
+async def _resume(tx: Tx, held: Held, looked_at: Verification, *, now: datetime) -> Quote:
+    """The papers suffice, and the amount is still to come: it stays with the staff, or comes back."""
+    if held.verification.state == UNDER_VERIFICATION:
+        return held.quote
+    resumed = submitted(looked_at, held.plan, now)
+    said = VerificationResumed(quote_id=resumed.quote_id, due_at=resumed.due_at)
+    return await save(tx, held, replace(held.quote, missing=()), resumed, said, now=now)
+
+
 async def _confirm(
     tx: Tx,
     held: Held,
@@ -378,10 +391,8 @@ def _invalidated(verification: Verification) -> QuoteInvalidated:
     )
 
 
-def _counted(plan: Plan, value: Money | None, paid: Money | None) -> Money:
+def _counted(plan: Plan, value: Money, paid: Money | None) -> Money:
     """The lower of the two; a price caps it itself, by the plan's base (MP-17)."""
-    if value is None:
-        raise NoVerifiedValue("Send the eligible goods' value by the papers as verified_value.")
     for amount in (value, paid):
         if amount is not None and amount.currency != plan.currency:
             raise VerifiedInOtherCurrency(
@@ -389,7 +400,7 @@ def _counted(plan: Plan, value: Money | None, paid: Money | None) -> Money:
             )
     counted = value if paid is None else min(value, paid)
     if not counted.amount_minor:
-        raise NoVerifiedValue("Goods that are worth nothing, or cost nothing, are not insured.")
+        raise NothingInsured("Goods that are worth nothing, or cost nothing, are not insured.")
     return counted
 
 
