@@ -8,7 +8,16 @@ from fastapi import FastAPI
 from libs.common import deadletter_api, progress_api, service, web
 from libs.common.files import MAX_FILE_BYTES, Files
 from libs.common.service import Service
-from services.quote.api import consents, history, plans, quotes, schema, verification
+from services.quote.api import (
+    consents,
+    documents,
+    history,
+    plans,
+    quotes,
+    schema,
+    verification,
+    work,
+)
 from services.quote.consumers import handlers
 from services.quote.jobs import jobs
 from services.quote.settings import QuoteSettings
@@ -34,8 +43,10 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
         routers=[
             plans.router,
             quotes.router,
+            documents.raw,
+            documents.router,
             verification.router,
-            verification.raw,
+            work.router,
             consents.router,
             history.router,
             deadletter_api.router,

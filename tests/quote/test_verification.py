@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from libs.common.pagination import Page
-from services.quote.api.verification import WorkView
+from services.quote.api.work import WorkView
 from services.quote.store.quotes import get_quote
 from tests.quote.builders import a_request, wire
 from tests.quote.desk import (

@@ -1,5 +1,6 @@
 """What the quote service does: decide offers, take a quote through its verification, keep choices."""
 
+from services.quote.usecases.bindings import follow_bindings
 from services.quote.usecases.consents import RecordConsent, record_consent
 from services.quote.usecases.held import opened_with
 from services.quote.usecases.quotes import (
@@ -18,15 +19,16 @@ from services.quote.usecases.quotes import (
 )
 from services.quote.usecases.reviews import ReviewQuote, review_quote
 from services.quote.usecases.verification import (
-    AssignVerification,
     KeepDocument,
     VerifyQuote,
+    keep_document,
+    verify_quote,
+)
+from services.quote.usecases.work import (
+    AssignVerification,
     assign_verification,
     escalate_verification,
-    follow_bindings,
-    keep_document,
     lapse_documents,
-    verify_quote,
 )
 
 __all__ = [

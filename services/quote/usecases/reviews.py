@@ -21,7 +21,9 @@ from services.quote.usecases.quotes import (
     Offer,
     make_offer,
 )
-from services.quote.usecases.verification import GOODS_DECLINED, confirmed, verified
+from services.quote.usecases.verification import confirmed, verified
+
+GOODS_DECLINED = "GOODS_DECLINED"
 
 # How an offer is answered: the rendering is the door's.
 Show = Callable[[IssuedQuote, Offer], Json]

@@ -3,7 +3,7 @@
 A quote that was bound meanwhile stays BOUND; its policy hears of the amount by QuoteVerified.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -13,7 +13,6 @@ import msgspec
 from libs.common.db import Tx
 from libs.common.errors import Conflict, Invalid
 from libs.common.files import FileFacts
-from libs.common.history import must_be_current
 from libs.common.ids import new_id
 from libs.common.money import Money
 from libs.common.plans.book import PlanBook
@@ -22,23 +21,16 @@ from libs.common.wire import money_wire
 from services.quote.domain import Price, documents, price
 from services.quote.events import (
     PlanPin,
-    QuoteDeclined,
     QuoteDocumentAdded,
-    QuoteEvent,
     QuoteInfoRequired,
-    QuoteInvalidated,
     QuoteVerified,
     Terms,
-    VerificationAssigned,
-    VerificationOverdue,
     VerificationResumed,
 )
-from services.quote.store import quotes, verifications
+from services.quote.store import quotes
 from services.quote.store.quotes import Document, Quote
 from services.quote.store.verifications import (
     AWAITING,
-    DECLINED,
-    INVALID,
     UNDER_VERIFICATION,
     VERIFIED,
     Verification,
@@ -50,24 +42,17 @@ from services.quote.usecases.held import (
     answer_with,
     hold,
     offer_of,
-    opened,
     save,
-    say,
     sent_back,
     submitted,
 )
 from services.quote.usecases.quotes import (
-    DRAFT,
     PRICED,
-    BindQuote,
     takes_insured_value,
     validity,
 )
 
 MAX_DOCUMENTS: Final = 50
-
-DOCUMENTS_LAPSED = "DOCUMENTS_LAPSED"
-GOODS_DECLINED = "GOODS_DECLINED"
 
 
 class NoDocuments(Conflict):
@@ -83,11 +68,6 @@ class TooManyDocuments(Conflict):
 class GoodsNotReviewed(Conflict):
     code = "goods-not-reviewed"
     title = "A person has not yet said which of the goods are insured"
-
-
-class AlreadyAssigned(Conflict):
-    code = "already-assigned"
-    title = "Somebody else has taken the verification"
 
 
 class VerifiedInOtherCurrency(Invalid):
@@ -122,17 +102,6 @@ class VerifyQuote:
     value: Money | None
     paid: Money | None
     verified_by: str
-    if_match: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssignVerification:
-    """`is_taken` False: whoever has it gives it back to the queue."""
-
-    tenant_id: str
-    quote_id: str
-    is_taken: bool
-    assigned_by: str
     if_match: str | None = None
 
 
@@ -191,72 +160,6 @@ async def verify_quote(
         )
     value = _counted(held.plan, command.value, command.paid)
     return await _confirm(tx, held, looked_at, value, papers, now=now)
-
-
-async def assign_verification(
-    tx: Tx, command: AssignVerification, *, now: datetime
-) -> Verification:
-    """Taken by whoever asks, or given back; one that another has is given back first."""
-    await quotes.lock_quote(tx, command.quote_id, tenant_id=command.tenant_id)
-    await must_be_current(tx, command.quote_id, command.if_match, tenant_id=command.tenant_id)
-    found = await verifications.get_verification(
-        tx, command.quote_id, tenant_id=command.tenant_id
-    )
-    if not found.is_open:
-        raise NothingToVerify(f"The verification of quote {found.quote_id} is {found.state}.")
-    if command.is_taken and found.assigned_to not in (None, command.assigned_by):
-        raise AlreadyAssigned(f"{found.assigned_to} has it. It is taken once it is given back.")
-    assigned = replace(found, assigned_to=command.assigned_by if command.is_taken else None)
-    if assigned != found:
-        await verifications.save_verification(tx, found, assigned)
-        said = VerificationAssigned(quote_id=found.quote_id, assigned_to=assigned.assigned_to)
-        await say(tx, command.tenant_id, said, now=now)
-    return assigned
-
-
-async def escalate_verification(
-    tx: Tx, quote_id: str, *, tenant_id: str, now: datetime
-) -> None:
-    """The staff's time is over: it is said, and nothing is approved by it (MP-10)."""
-    await quotes.lock_quote(tx, quote_id, tenant_id=tenant_id)
-    found = await verifications.get_verification(tx, quote_id, tenant_id=tenant_id)
-    if found.state != UNDER_VERIFICATION or found.due_at is None:
-        return
-    await verifications.save_verification(tx, found, replace(found, escalated_at=now))
-    said = VerificationOverdue(quote_id=quote_id, due_at=found.due_at, escalated_at=now)
-    await say(tx, tenant_id, said, now=now)
-
-
-async def lapse_documents(tx: Tx, quote_id: str, *, tenant_id: str, now: datetime) -> None:
-    """The papers did not come in time: the quote is INVALID, bound or not (MP-13)."""
-    quote = await quotes.lock_quote(tx, quote_id, tenant_id=tenant_id)
-    found = await verifications.get_verification(tx, quote_id, tenant_id=tenant_id)
-    if found.state not in AWAITING:
-        return
-    lapsed = replace(found, state=INVALID)
-    await quotes.save_quote(tx, replace(quote, state=INVALID))
-    await verifications.save_verification(tx, found, lapsed)
-    await say(tx, tenant_id, _invalidated(lapsed), now=now)
-
-
-async def follow_bindings(tx: Tx, plans: PlanBook, bindings: Iterable[BindQuote]) -> None:
-    """Policies that wait for an amount: what they have missed is said again.
-
-    A policy that was bound while the word on its quote was on its way has not heard it. And the
-    offer that was bound is the one whose papers are awaited, whatever else the quote held.
-    """
-    for binding in sorted(bindings, key=lambda one: (one.tenant_id, one.quote_id)):
-        quote = await quotes.lock_quote(tx, binding.quote_id, tenant_id=binding.tenant_id)
-        found = await verifications.find_verification(
-            tx, binding.quote_id, tenant_id=binding.tenant_id
-        )
-        if quote.confirmed_at is not None:
-            said = verified(quote, binding.plan)
-            await say(tx, quote.tenant_id, *said, now=quote.confirmed_at)
-        elif found is not None and found.state in (DECLINED, INVALID):
-            await say(tx, quote.tenant_id, _ended(found), now=binding.bound_at)
-        elif found is None or found.plan != binding.plan:
-            await _await_bound_offer(tx, plans, quote, found, binding)
 
 
 def verified(quote: Quote, plan: str) -> tuple[QuoteVerified, ...]:
@@ -322,27 +225,6 @@ async def _confirm(
     return await save(tx, held, quote, replace(looked_at, state=VERIFIED), *said, now=now)
 
 
-async def _await_bound_offer(
-    tx: Tx, plans: PlanBook, quote: Quote, found: Verification | None, binding: BindQuote
-) -> None:
-    offer = offer_of(quote, binding.plan)
-    if offer is None or offer["state"] != DRAFT:
-        return
-    items = offer["items"]
-    assert isinstance(items, list)
-    waiting = opened(
-        plans.pinned(str(offer["sha256"])),
-        quote_id=quote.quote_id,
-        tenant_id=quote.tenant_id,
-        verdicts=[item["verdict"] for item in items],
-        at=binding.bound_at,
-    )
-    if found is None:
-        await verifications.insert_verifications(tx, [waiting])
-    else:
-        await verifications.save_verification(tx, found, waiting)
-
-
 def _must_want_papers(held: Held) -> None:
     if not held.plan.documents:
         raise NothingToVerify(f"The plan {held.plan.plan} asks for no papers.")
@@ -368,26 +250,6 @@ def _added(document: Document, verification: Verification) -> QuoteDocumentAdded
         sha256=document.sha256,
         state=verification.state,
         due_at=verification.due_at,
-    )
-
-
-def _ended(verification: Verification) -> QuoteEvent:
-    if verification.state == INVALID:
-        return _invalidated(verification)
-    assert verification.reviewed_at is not None
-    return QuoteDeclined(
-        quote_id=verification.quote_id,
-        cause=GOODS_DECLINED,
-        declined_at=verification.reviewed_at,
-    )
-
-
-def _invalidated(verification: Verification) -> QuoteInvalidated:
-    assert verification.lapses_at is not None
-    return QuoteInvalidated(
-        quote_id=verification.quote_id,
-        cause=DOCUMENTS_LAPSED,
-        invalidated_at=verification.lapses_at,
     )
 
 
