@@ -6,7 +6,7 @@ deadline, so that the effect and the deadline's end commit together.
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,16 +42,24 @@ Job = Callable[[Deadline], Awaitable[None]]
 
 async def set_deadline(tx: Tx, deadline: Deadline) -> None:
     """Set it, or move it where the subject already has one of its kind."""
+    await set_deadlines(tx, [deadline])
+
+
+async def set_deadlines(tx: Tx, deadlines: Sequence[Deadline]) -> None:
+    """Set or move them, in one statement; no two may be of one kind and subject."""
+    if not deadlines:
+        return
     await tx.execute(
         """
-        INSERT INTO deadlines (tenant_id, kind, subject, due_at) VALUES ($1, $2, $3, $4)
+        INSERT INTO deadlines (tenant_id, kind, subject, due_at)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
         ON CONFLICT (tenant_id, kind, subject)
         DO UPDATE SET due_at = excluded.due_at, retry_at = NULL, attempts = 0, failure = NULL
         """,
-        deadline.tenant_id,
-        deadline.kind,
-        deadline.subject,
-        deadline.due_at,
+        [deadline.tenant_id for deadline in deadlines],
+        [deadline.kind for deadline in deadlines],
+        [deadline.subject for deadline in deadlines],
+        [deadline.due_at for deadline in deadlines],
     )
 
 

@@ -118,6 +118,29 @@ async def test_what_the_papers_do_not_show_is_asked_for_and_two_cannot_verify(
     assert offer["premium"]["amount_minor"] == 2_500
 
 
+async def test_a_quote_whose_papers_do_not_come_has_ended_once_the_clock_is_ready(
+    shop_of: ShopOf,
+) -> None:
+    shop = shop_of("mypoz")
+    await shop.at(datetime(2024, 5, 6, 9, tzinfo=KUALA_LUMPUR))
+    quote = await shop.quote(
+        asked(
+            "mypoz-cargo",
+            point="order_submission",
+            item_class="phone",
+            value=of("300.00", "MYR"),
+            shipping_fee=of("60.00", "MYR"),
+            order={"order_ref": "MPZ-3"},
+        )
+    )
+    path = f"/v1/quotes/{quote['quote_id']}"
+
+    await shop.at(datetime(2024, 5, 15, 23, 59, 59, tzinfo=KUALA_LUMPUR))
+    assert (await shop.get("quote", path))["state"] == "DRAFT"
+    await shop.at(datetime(2024, 5, 16, tzinfo=KUALA_LUMPUR))
+    assert (await shop.get("quote", path))["state"] == "INVALID"
+
+
 async def cssecure(shop: Shop, *, line: str = "EMS", **more: Any) -> Json:
     """A paid cssecure policy, shipped on 4 January."""
     policy = await bought(shop, await cssecure_quote(shop, line=line, **more))

@@ -109,6 +109,7 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
     "exchange_rate": None,
     "missing": [],
     "confirmed_at": None,
+    "consent": None,
     "offers": [
         {
             "plan": "cssecure",
