@@ -452,12 +452,11 @@ def _line(item: AskedItem, verdict: Verdict, plan: Plan) -> OfferedLine:
 
 
 def _open_state(plan: Plan, goods: EligibleGoods) -> str:
-    """PRICED when nobody has to look at papers (MP-07) and there are goods to insure now.
+    """PRICED when nobody has to look at papers (MP-07) or goods (MP-28) any more.
 
-    Lines that wait for a person do not keep the others waiting: those are insured and priced
-    (MP-28), the referred ones are not, and GOODS_REFERRED says so.
+    With accepted lines beside referred ones the price of those accepted is shown meanwhile.
     """
-    is_settled = not plan.documents and goods.verdict is Verdict.ACCEPT
+    is_settled = not plan.documents and not goods.has_referred
     return PRICED if is_settled else DRAFT
 
 
