@@ -17,17 +17,10 @@ from services.claims import store
 from services.claims.domain.filing import OPEN_STATES
 from services.claims.usecases import Rules
 from services.claims.usecases.decisions import propose
+from tests.buying import amount_of, shown
 from tests.claims.desk import Desk, told
-from tests.http_examples.doors import (
-    PDF,
-    Doors,
-    amount_of,
-    facts_given,
-    naive_utc,
-    shown,
-    tenant_of,
-    wire,
-)
+from tests.doors import PDF, Doors, naive_utc, wire
+from tests.http_examples.doors import facts_given, tenant_of
 from tests.http_examples.earlier import Earlier, earlier_claims, siblings_of
 from tests.http_examples.parcels import TRACKING, Parcel
 from tests.policy.builders import Json
