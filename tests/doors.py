@@ -58,6 +58,7 @@ async def open_doors(
         "jwks": str(keys / "issuer.jwks.json"),
         "service_jwks": str(keys / "services.jwks.json"),
         "evidence": str(evidence),
+        "sealing_keys": keys / "sealing.keys",
         "roles": frozenset({"api"}),
         **settings,
     }
