@@ -309,6 +309,19 @@ async def test_mp_18_the_extra_above_rm_25_is_topped_up(shop: Shop) -> None:
     assert answered(await shop.pay(TOP_UP))["state"] == "ACTIVE"
 
 
+async def test_mp_18_before_the_amount_is_confirmed_the_deposit_is_taken_and_no_more(
+    shop: Shop,
+) -> None:
+    await shop.asked(100_000)
+    await shop.prove()
+    await shop.bind()
+
+    paid = answered(await shop.pay(PREMIUM))
+
+    assert paid["payment"]["standing"] == "NOT_CONFIRMED"
+    assert (minor_of(paid["premium_paid"]), await shop.refunded()) == (DEPOSIT, "13.00")
+
+
 async def test_mp_18_an_amount_of_rm_25_leaves_nothing_due(shop: Shop) -> None:
     await held(shop, ringgit=300)
 
