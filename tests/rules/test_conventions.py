@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.buying import answered, refused
+from tests.policy.builders import Json
 from tests.quote.builders import BOOK
 from tests.rules.conftest import ShopOf
 from tests.rules.shop import BUYERS, minor_of
@@ -133,7 +134,7 @@ async def test_g_11_a_price_is_accepted_in_its_last_instant_and_not_one_later(
 
 # --- one policy a parcel ---------------------------------------------------------------------
 
-PARCEL = {"carrier": "ems", "tracking_number": "EZ1000000001CN"}
+PARCEL: Json = {"carrier": "ems", "tracking_number": "EZ1000000001CN"}
 
 
 async def test_q45_a_parcel_that_is_on_its_way_is_insured_once(shop_of: ShopOf) -> None:
@@ -148,7 +149,7 @@ async def test_q45_a_parcel_that_is_on_its_way_is_insured_once(shop_of: ShopOf) 
 
 async def test_q45_a_number_without_its_carrier_is_the_same_parcel(shop_of: ShopOf) -> None:
     shop = shop_of("cssecure")
-    number = {"tracking_number": PARCEL["tracking_number"]}
+    number: Json = {"tracking_number": PARCEL["tracking_number"]}
     await shop.a_policy(**PARCEL)
     await shop.asked(100_000)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.buying import refused
+from tests.buying import answered, refused
 from tests.rules.conftest import ShopOf
 from tests.rules.shop import Shop, instant, minor_of
 
@@ -160,6 +160,16 @@ async def test_js_09_after_the_midnight_it_is_refunded_until_the_very_instant_of
     left = "2024-06-03T09:00"
 
     assert await cancelled_at(shop, left, left, moment) == end
+
+
+async def test_js_09_not_dispatched_it_is_refunded_after_the_midnight_too(shop: Shop) -> None:
+    await shop.at(shop.time(NOON))
+    await shop.a_paid_policy(500_000)
+    await shop.at(shop.time(MIDNIGHT) + 9 * HOUR)
+
+    answered(await shop.cancel("CUSTOMER_CANCEL"))
+
+    assert (await shop.state(), await shop.refunded()) == GONE_BACK
 
 
 @pytest.mark.parametrize("item_class", ["contraband", "counterfeit"])
