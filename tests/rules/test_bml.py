@@ -120,16 +120,46 @@ async def test_bm_07_an_order_cancelled_a_moment_before_the_dispatch_is_refunded
     ]
 
 
+@pytest.mark.parametrize("is_delivered", [False, True], ids=["on its way", "delivered"])
 async def test_bm_07_cover_that_was_never_provided_is_refunded_after_the_dispatch_too(
-    shop: Shop,
+    shop: Shop, is_delivered: bool
 ) -> None:
     await shop.at(shop.time(MONDAY))
     await shop.a_paid_policy(20_000)
     await shop.dispatch(shop.time(MONDAY))
+    if is_delivered:
+        await shop.deliver(shop.time(MONDAY))
 
     answered(await shop.cancel("COVER_NOT_PROVIDED"))
 
     assert (await shop.state(), await shop.refunded()) == ("CANCELLED", "6.00")
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        ("mypoz-cargo", "CUSTOMER_CANCEL"),
+        ("bml-shipping", "ORDER_CANCELLED"),
+        ("tks-warehouse", "CUSTOMER_CANCEL"),
+        ("jsx-cargo", "CUSTOMER_CANCEL"),
+        ("cssecure", "CUSTOMER_CANCEL"),
+    ],
+)
+async def test_bm_07_mp_24_tk_09_js_09_cs_11_a_delivered_parcel_is_not_cancelled(
+    shop_of: ShopOf, plan: str, reason: str
+) -> None:
+    shop = shop_of(plan)
+    start = shop.time(MONDAY)
+    await shop.at(start)
+    await shop.a_paid_policy(20_000)
+    await shop.accept(start)
+    await shop.dispatch(start)
+    await shop.at(start + 100 * HOUR)
+    await shop.deliver(start + 100 * HOUR)
+
+    refused(await shop.cancel(reason), 409, "policy-not-cancellable")
+
+    assert (await shop.state(), await shop.refunded()) == ("RUN_OFF", "0.00")
 
 
 async def test_bm_07_there_is_no_other_reason(shop: Shop) -> None:
