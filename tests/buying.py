@@ -57,8 +57,7 @@ class Checkout:
         return dict(offer)
 
     async def show_quote(self) -> Json:
-        path = f"/v1/quotes/{self.quote['quote_id']}"
-        return answered(await self._doors.quotes.get(path, headers=self._headers()))
+        return answered(await self.from_quotes(f"/v1/quotes/{self.quote['quote_id']}"))
 
     async def upload(self, kind: str) -> None:
         response = await self._doors.quotes.post(
@@ -117,6 +116,12 @@ class Checkout:
         }
         return await self.on_policy("payments", body)
 
+    async def name_parcel(self, parcel: Json) -> httpx.Response:
+        response: httpx.Response = await self._doors.policies.put(
+            f"/v1/policies/{self.policy_id}/parcel", json=parcel, headers=self._headers()
+        )
+        return response
+
     async def accept(self, at: datetime) -> None:
         answered(await self.on_policy("acceptance", {"accepted_at": wire(at)}))
 
@@ -161,6 +166,16 @@ class Checkout:
         response: httpx.Response = await self._doors.quotes.post(
             path, json=body, headers=self._headers()
         )
+        return response
+
+    async def put_to_quotes(self, path: str, body: Json) -> httpx.Response:
+        response: httpx.Response = await self._doors.quotes.put(
+            path, json=body, headers=self._headers()
+        )
+        return response
+
+    async def from_quotes(self, path: str) -> httpx.Response:
+        response: httpx.Response = await self._doors.quotes.get(path, headers=self._headers())
         return response
 
     def _headers(self) -> dict[str, str]:

@@ -67,7 +67,7 @@ def months(count: int) -> Duration:
         ("2024-05-02T00:00:00", "2024-05-01T23:59:59", -1),
     ],
 )
-def test_days_are_counted_from_local_midnight_to_local_midnight(
+def test_g_04_days_are_counted_from_local_midnight_to_local_midnight(
     start: str, end: str, count: int
 ) -> None:
     assert days_between(local(start), local(end), SHANGHAI) == count
@@ -92,7 +92,7 @@ def test_the_same_instants_can_lie_on_other_days_elsewhere() -> None:
         (date(2024, 5, 6), 0, date(2024, 5, 6)),
     ],
 )
-def test_months_are_calendar_months_clamped_to_their_end(
+def test_g_06_months_are_calendar_months_clamped_to_their_end(
     start: date, count: int, expected: date
 ) -> None:
     assert add_months(start, count) == expected
@@ -107,13 +107,13 @@ def test_months_are_calendar_months_clamped_to_their_end(
         (date(2024, 5, 6), 0, date(2024, 5, 6)),
     ],
 )
-def test_the_trigger_day_is_not_a_working_day_counted(
+def test_g_07_the_trigger_day_is_not_a_working_day_counted(
     start: date, count: int, expected: date
 ) -> None:
     assert add_working_days(start, count, PLAIN) == expected
 
 
-def test_exactly_so_many_hours_are_in_time_and_a_moment_more_is_not() -> None:
+def test_g_05_exactly_so_many_hours_are_in_time_and_a_moment_more_is_not() -> None:
     start = local("2024-05-06T10:00:00")
 
     assert is_within(start, local("2024-05-08T10:00:00"), hours(48), SHANGHAI, PLAIN)
@@ -131,7 +131,7 @@ def test_exactly_so_many_hours_are_in_time_and_a_moment_more_is_not() -> None:
         (months(1), "2024-06-10"),
     ],
 )
-def test_the_whole_of_the_last_day_is_in_time(length: Duration, last: str) -> None:
+def test_g_04_the_whole_of_the_last_day_is_in_time(length: Duration, last: str) -> None:
     start = local("2024-05-10T18:00:00")
     end = local(f"{last}T23:59:59.999999")
 
@@ -181,7 +181,7 @@ def test_a_pause_within_one_day_costs_no_day() -> None:
     )
 
 
-def test_a_pause_moves_an_hour_clock_by_its_length() -> None:
+def test_g_08_a_pause_moves_an_hour_clock_by_its_length() -> None:
     start = local("2024-05-06T09:00:00")
     pauses = [
         Pause(since=local("2024-05-06T12:30:00"), until=local("2024-05-06T13:00:00")),

@@ -159,7 +159,7 @@ async def test_does_not_bind_at_another_premium(shop: Shop, db: Database) -> Non
     assert await said(db) == []
 
 
-async def test_binds_a_quote_in_its_last_instant_and_not_one_later(
+async def test_g_11_binds_a_quote_in_its_last_instant_and_not_one_later(
     shop: Shop, set_clock: SetClock
 ) -> None:
     await set_clock("2024-01-01T01:00:00")
@@ -386,7 +386,7 @@ async def test_a_plan_that_covers_on_payment_says_so_at_once(
     assert [int(event.sequence) for event in told] == [1, 2, 3, 4]
 
 
-async def test_a_plan_that_covers_from_midnight_does_so_by_itself(
+async def test_js_07_a_plan_that_covers_from_midnight_does_so_by_itself(
     shop_of: Callable[..., Shop], db: Database, set_clock: SetClock
 ) -> None:
     shop = shop_of("jsx-cargo")

@@ -93,11 +93,11 @@ def test_a_bound_quote_is_a_pending_policy_with_the_whole_premium_due() -> None:
     assert (policy.paid_at, policy.cover_start) == (None, None)
 
 
-def test_a_quote_binds_up_to_its_last_instant() -> None:
+def test_g_11_a_quote_binds_up_to_its_last_instant() -> None:
     assert bound_at(VALID_UNTIL).bound_at == VALID_UNTIL
 
 
-def test_a_quote_does_not_bind_one_moment_later() -> None:
+def test_g_11_a_quote_does_not_bind_one_moment_later() -> None:
     with pytest.raises(QuoteExpired, match="2024-01-08T01:00:00") as refused:
         bound_at(VALID_UNTIL + MOMENT)
 
@@ -220,7 +220,7 @@ def test_takes_what_is_due_of_a_payment_that_is_more() -> None:
     assert received(bound(), 3_601) == (3_600, 1, Standing.OVERPAID)
 
 
-def test_takes_no_second_payment_of_a_paid_premium() -> None:
+def test_bm_07_takes_no_second_payment_of_a_paid_premium() -> None:
     policy = paid()
 
     assert received(policy, 3_600) == (0, 3_600, Standing.DUPLICATE_CHARGE)  # BM-07
@@ -235,13 +235,13 @@ def test_takes_nothing_for_a_policy_that_has_ended(state: str) -> None:
 # --- the start of cover ----------------------------------------------------------------------
 
 
-def test_cover_starts_on_payment_where_the_plan_says_so() -> None:
+def test_bm_05_cover_starts_on_payment_where_the_plan_says_so() -> None:
     policy = paid("bml-shipping")
 
     assert (policy.state, policy.cover_start) == ("ACTIVE", PAID_AT)
 
 
-def test_cover_starts_once_the_amount_is_confirmed_and_paid_in_full() -> None:
+def test_mp_21_cover_starts_once_the_amount_is_confirmed_and_paid_in_full() -> None:
     policy = paid("mypoz-cargo")  # MP-21: confirmed when it was bound, paid an hour later
 
     assert (policy.state, policy.cover_start) == ("ACTIVE", PAID_AT)
@@ -255,7 +255,7 @@ def test_cover_starts_once_the_amount_is_confirmed_and_paid_in_full() -> None:
     ],
     ids=["paid, then accepted", "accepted, then paid"],
 )
-def test_cover_starts_with_the_later_of_payment_and_acceptance(
+def test_tk_08_cover_starts_with_the_later_of_payment_and_acceptance(
     paid_at: str, accepted_at: str, starts_at: str
 ) -> None:
     steps: list[tuple[str, Callable[[Policy], Policy]]] = [
@@ -280,7 +280,7 @@ def test_cover_starts_with_the_later_of_payment_and_acceptance(
     ],
     ids=["at midnight (Q20)", "at noon", "just before midnight", "at the next midnight"],
 )
-def test_cover_is_scheduled_for_the_next_local_midnight(
+def test_js_07_q20_cover_is_scheduled_for_the_next_local_midnight(
     paid_at: datetime, starts_on: int
 ) -> None:
     policy = paid("jsx-cargo", paid_at)
@@ -289,7 +289,7 @@ def test_cover_is_scheduled_for_the_next_local_midnight(
     assert policy.cover_start == datetime(2024, 6, starts_on, tzinfo=SHANGHAI)
 
 
-def test_cover_after_midnight_starts_with_the_dispatch_where_that_is_later() -> None:
+def test_js_07_cover_starts_with_the_dispatch_where_that_is_after_midnight() -> None:
     scheduled = paid("jsx-cargo", datetime(2024, 6, 1, 12, tzinfo=SHANGHAI))
     left = datetime(2024, 6, 2, 9, tzinfo=SHANGHAI)
 
@@ -298,7 +298,7 @@ def test_cover_after_midnight_starts_with_the_dispatch_where_that_is_later() -> 
     assert (policy.state, policy.cover_start) == ("ACTIVE", left)  # JS-07
 
 
-def test_a_parcel_on_its_way_before_midnight_is_covered_from_midnight() -> None:
+def test_js_07_a_parcel_on_its_way_before_midnight_is_covered_from_midnight() -> None:
     scheduled = paid("jsx-cargo", datetime(2024, 6, 1, 12, tzinfo=SHANGHAI))
     left, midnight = (
         datetime(2024, 6, 1, 20, tzinfo=SHANGHAI),
@@ -311,7 +311,7 @@ def test_a_parcel_on_its_way_before_midnight_is_covered_from_midnight() -> None:
     assert activate(waiting, plan_of(waiting), midnight).state == "ACTIVE"
 
 
-def test_cover_starts_with_the_ship_out_where_the_plan_says_so() -> None:
+def test_cs_12_cover_starts_with_the_ship_out_where_the_plan_says_so() -> None:
     scheduled = paid("cssecure")
     assert (scheduled.state, scheduled.cover_start) == ("SCHEDULED", None)
 

@@ -48,7 +48,7 @@ def a_deposit(**facts: object) -> dict[str, object]:
         ({"confirmed_at": None, "as_of": DEADLINE + MOMENT}, "TOP_UP_DUE", "0"),
     ],
 )
-def test_a_top_up_comes_within_the_hours_or_everything_goes_back(
+def test_mp_18_mp_20_a_top_up_comes_within_the_hours_or_everything_goes_back(
     facts: dict[str, object], state: str, refunded: str
 ) -> None:
     answer = top_up(MYPOZ, a_deposit(**facts))

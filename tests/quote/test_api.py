@@ -252,7 +252,7 @@ async def test_a_plan_without_limits_names_none(ask: Ask) -> None:
     assert [offer[name] for name in names] == [None, None, None, []]
 
 
-async def test_insures_up_to_the_limit_and_not_a_fen_more(ask: Ask) -> None:
+async def test_cs_06_insures_up_to_the_limit_and_not_a_fen_more(ask: Ask) -> None:
     worth = [an_item(unit_price=cny(150_000))]
 
     async def offer_of(insured_value: int) -> Json:

@@ -43,7 +43,7 @@ def test_a_price_shows_how_it_came_about() -> None:
     assert priced.rule_ids == ("MP-14", "MP-15", "MP-16", "MP-17")
 
 
-def test_the_minimum_is_applied_after_rounding() -> None:
+def test_g_02_the_minimum_is_applied_after_rounding() -> None:
     plan = a_plan(with_replaced(**{'minimum: "1.00"': 'minimum: "1.004"'}))
 
     # 0.02 x 50.19 = 1.0038, which rounds to the minimum's own 1.00.
@@ -160,7 +160,7 @@ def test_documents_name_the_fields_they_do_not_show() -> None:
         (BML, "CANCELLED", False),
     ],
 )
-def test_a_blocked_automatic_payment_waits_for_the_confirmed_amount(
+def test_mp_14_a_blocked_automatic_payment_waits_for_the_confirmed_amount(
     plan: Any, state: str, charged: bool
 ) -> None:
     assert autopay(plan, {"quote_state": state}) is charged

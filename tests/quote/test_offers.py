@@ -147,7 +147,7 @@ def test_a_hundred_dollars_is_the_boundary(fen: int, is_reminded: bool) -> None:
     assert (offer.is_reminded, offer.is_available, offer.warnings) == (is_reminded, True, ())
 
 
-def test_the_total_or_the_dearest_item_is_compared_as_the_plan_says() -> None:
+def test_mp_06_the_total_or_the_dearest_item_is_compared_as_the_plan_says() -> None:
     many_cheap = an_ask(("book", 10, 10_000), ("toy", 1, 20_000))
     one_dear = an_ask(("book", 10, 10_000), ("toy", 2, 40_004))
 
@@ -232,7 +232,9 @@ def test_a_limit_names_the_row_that_holds() -> None:
 
 
 @pytest.mark.parametrize(("insured", "reason"), [("2120.00", ""), ("2120.01", "OVER_LIMIT")])
-def test_sal_to_germany_takes_two_thousand_and_the_shipping(insured: str, reason: str) -> None:
+def test_cs_06_sal_to_germany_takes_two_thousand_and_the_shipping(
+    insured: str, reason: str
+) -> None:
     facts = {
         "line": "SAL",
         "destination": "DE",

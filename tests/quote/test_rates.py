@@ -84,7 +84,7 @@ def warnings(quote: Json) -> list[str]:
 # --- what an order is worth ------------------------------------------------------------------
 
 
-async def test_reminds_above_a_hundred_dollars_by_the_days_rate(
+async def test_mp_03_mp_05_q14_reminds_above_a_hundred_dollars_by_the_days_rate(
     enter: Enter, quoted: Value
 ) -> None:
     await enter("0.25")
@@ -98,7 +98,7 @@ async def test_reminds_above_a_hundred_dollars_by_the_days_rate(
     assert (warnings(at), warnings(above)) == ([], [])
 
 
-async def test_rounds_the_value_half_up_to_cents_once(enter: Enter, quoted: Value) -> None:
+async def test_g_02_rounds_the_value_half_up_to_cents_once(enter: Enter, quoted: Value) -> None:
     await enter("0.2")
 
     # 500.02 x 0.2 is 100.004, 500.03 x 0.2 is 100.006; each line by itself would be 50.00.
@@ -163,7 +163,7 @@ async def test_a_rate_counts_until_the_next_day_that_has_one(
     }
 
 
-async def test_a_day_begins_at_the_plans_own_midnight(
+async def test_g_03_q14_a_day_begins_at_the_plans_own_midnight(
     enter: Enter, quoted: Value, db_of: DbOf
 ) -> None:
     await enter("0.21", "2026-03-02")
@@ -183,7 +183,7 @@ async def test_a_day_begins_at_the_plans_own_midnight(
     assert await day_at("2026-03-02T16:00:00Z") == "2026-03-03"
 
 
-async def test_a_quote_keeps_its_rate_when_the_rate_is_corrected(
+async def test_g_09_a_quote_keeps_its_rate_when_the_rate_is_corrected(
     enter: Enter, quoted: Value, quote_app: httpx.AsyncClient, token: Token
 ) -> None:
     await enter("0.20")

@@ -236,7 +236,7 @@ async def test_mp_10_a_missed_target_escalates_and_never_approves(desk: Desk) ->
     assert said[-1][1]["due_at"] == wire(due_at)
 
 
-async def test_mp_10_the_four_hours_run_by_the_wall_clock(desk: Desk) -> None:
+async def test_mp_10_q15_the_four_hours_run_by_the_wall_clock(desk: Desk) -> None:
     """Over the night and the weekend too (domain.md Q15)."""
     await desk.at(kl(5, 10, 23))
     quote = await desk.ask()

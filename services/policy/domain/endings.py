@@ -13,6 +13,9 @@ from services.policy.domain.terms import refund
 # G-15: a false declaration is excluded in every programme, stated or not.
 FRAUD = "fraud"
 ADDRESS_CHANGED = "address_changed"
+# Paid for and not over: the plan's row says whether it still gives back. After a delivery too, for
+# that cover was never provided may come out only then (BM-07).
+_REFUNDABLE = ("SCHEDULED", "ACTIVE", "RUN_OFF")
 
 
 class NotCancellable(Conflict):
@@ -71,7 +74,7 @@ def cancellation(policy: Policy, plan: Plan, reason: str, now: datetime) -> Canc
     row = _row(plan, reason)
     if policy.state == "PENDING":
         return _before_cover(policy, reason, row)
-    if policy.state not in ("SCHEDULED", "ACTIVE"):
+    if policy.state not in _REFUNDABLE:
         return _kept(policy, reason, row, f"Policy {policy.policy_id} is {policy.state}.")
     answer = refund(plan, refund_facts(policy, reason, now))
     if not answer.is_granted:

@@ -262,37 +262,40 @@ async def find_policies_of_scans(
 
 
 async def hold_parcels(
-    tx: Tx, parcels: Iterable[tuple[str, str]], *, tenant_id: str
+    tx: Tx, parcels: Iterable[tuple[str, str]], *, tenant_id: str, besides: str = ""
 ) -> dict[tuple[str, str], str]:
     """Of these (carrier, tracking number) the policies whose parcels are still on their way.
 
-    Whoever names a parcel asks here first; two who name the same one wait for each other.
+    A number whose carrier is not known may be any carrier's. `besides` is a policy that does not
+    count. Whoever names a parcel asks here first; two who name one number wait for each other.
     """
     wanted = sorted(set(parcels))
     if not wanted:
         return {}
     await tx.fetch(
         """
-        SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(chr(10), $1::text, carrier, number), 7))
-        FROM unnest($2::text[], $3::text[]) AS w (carrier, number)
+        SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(chr(10), $1::text, number), 7))
+        FROM unnest($2::text[]) AS w (number)
         """,
         tenant_id,
-        [carrier for carrier, _ in wanted],
-        [number for _, number in wanted],
+        sorted({number for _, number in wanted}),
     )
     rows = await tx.fetch(
         """
-        SELECT p.carrier, p.tracking_number, p.policy_id
+        SELECT w.carrier, w.number, p.policy_id
         FROM policies p JOIN unnest($2::text[], $3::text[]) AS w (carrier, number)
-            ON p.carrier = w.carrier AND p.tracking_number = w.number
-        WHERE p.tenant_id = $1 AND p.state = ANY ($4) AND p.tracking ->> 'delivered_at' IS NULL
+            ON p.tracking_number = w.number
+            AND (p.carrier = w.carrier OR p.carrier = '' OR w.carrier = '')
+        WHERE p.tenant_id = $1 AND p.tracking_number <> '' AND p.policy_id <> $5
+            AND p.state = ANY ($4) AND p.tracking ->> 'delivered_at' IS NULL
         """,
         tenant_id,
         [carrier for carrier, _ in wanted],
         [number for _, number in wanted],
         list(OPEN),
+        besides,
     )
-    return {(row["carrier"], row["tracking_number"]): row["policy_id"] for row in rows}
+    return {(row["carrier"], row["number"]): row["policy_id"] for row in rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,10 +63,11 @@ async def must_be_free(tx: Tx, policy: Policy) -> None:
     if not policy.tracking_number:
         return
     parcel = (policy.carrier, policy.tracking_number)
-    held = await store.hold_parcels(tx, [parcel], tenant_id=policy.tenant_id)
-    holder = held.get(parcel, policy.policy_id)
-    if holder != policy.policy_id:
-        raise parcel_insured(policy, holder)
+    held = await store.hold_parcels(
+        tx, [parcel], tenant_id=policy.tenant_id, besides=policy.policy_id
+    )
+    if parcel in held:
+        raise parcel_insured(policy, held[parcel])
 
 
 def parcel_insured(policy: Policy, holder: str) -> ParcelInsured:
