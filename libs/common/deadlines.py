@@ -6,7 +6,7 @@ deadline, so that the effect and the deadline's end commit together.
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,16 +42,27 @@ Job = Callable[[Deadline], Awaitable[None]]
 
 async def set_deadline(tx: Tx, deadline: Deadline) -> None:
     """Set it, or move it where the subject already has one of its kind."""
+    await set_deadlines(tx, [deadline])
+
+
+async def set_deadlines(tx: Tx, deadlines: Sequence[Deadline]) -> None:
+    """As `set_deadline` for each, in one statement; no two of one kind and subject."""
+    if not deadlines:
+        return
     await tx.execute(
         """
-        INSERT INTO deadlines (tenant_id, kind, subject, due_at) VALUES ($1, $2, $3, $4)
+        INSERT INTO deadlines (tenant_id, kind, subject, due_at)
+        SELECT i.tenant_id, i.kind, i.subject, i.due_at
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+            AS i (tenant_id, kind, subject, due_at)
+        ORDER BY i.tenant_id, i.kind, i.subject
         ON CONFLICT (tenant_id, kind, subject)
         DO UPDATE SET due_at = excluded.due_at, retry_at = NULL, attempts = 0, failure = NULL
         """,
-        deadline.tenant_id,
-        deadline.kind,
-        deadline.subject,
-        deadline.due_at,
+        [d.tenant_id for d in deadlines],
+        [d.kind for d in deadlines],
+        [d.subject for d in deadlines],
+        [d.due_at for d in deadlines],
     )
 
 

@@ -1,10 +1,23 @@
 """What the policy service does when something is due."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import structlog
+
+from libs.common import testclock
+from libs.common.clock import system_now
+from libs.common.db import is_away
 from libs.common.deadlines import Deadline, Job, take
+from libs.common.errors import NotHereYet, Refusal, Unavailable
 from libs.common.service import Running
-from services.policy import usecases
+from services.policy import clients, usecases
+from services.policy.domain.batches import Refused
+from services.policy.usecases import WorkRows
+from services.policy.usecases.batches import Waiting, alone
+
+_log = structlog.get_logger()
 
 
 def jobs(running: Running) -> Mapping[str, Job]:
@@ -41,4 +54,91 @@ def jobs(running: Running) -> Mapping[str, Job]:
         usecases.ACTIVATE: activate_policy,
         usecases.WARN: warn_top_up,
         usecases.LAPSE: lapse_top_up,
+        usecases.WORK: BatchWorker(running=running).work_batch,
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchWorker:
+    """Works a few hundred rows of a batch each time it is due, so that other deadlines have turns.
+
+    The deadline is moved by what is worked, in its transaction: a crash goes on where it was.
+    """
+
+    running: Running
+
+    async def work_batch(self, deadline: Deadline) -> None:
+        tenant_id, batch_id = deadline.tenant_id, deadline.subject
+        async with self.running.db.transaction(tenant_id) as tx:
+            waiting = await usecases.find_waiting_rows(tx, batch_id, tenant_id=tenant_id)
+        if not waiting.rows:
+            return
+        tenant = self.running.tenants.get(tenant_id)
+        unquoted = WorkRows(
+            tenant_id=tenant_id,
+            batch_id=batch_id,
+            rows=waiting.rows,
+            offers={},
+            needs_consent=tenant is not None and tenant.requires_consent,
+        )
+        await self._work(await self._quoted(unquoted, waiting))
+
+    async def _quoted(self, command: WorkRows, waiting: Waiting) -> WorkRows:
+        """The rows with their offers; nothing is asked for what is booked already."""
+        new = [row for row in waiting.rows if row.reference not in waiting.booked]
+        if not new:
+            return command
+        requests = [bytes(row.asked.quote) for row in new]
+        found = await clients.fetch_quotes(
+            self.running.peer("quote"),
+            tenant_id=command.tenant_id,
+            key=_key(command, requests),
+            requests=requests,
+        )
+        offers = {row.line: offer for row, offer in zip(new, found, strict=True)}
+        return replace(command, offers=offers)
+
+    async def _work(self, command: WorkRows) -> None:
+        """All at once; what fails for another reason than that something is away, in halves."""
+        try:
+            await self._commit(command)
+        except (NotHereYet, Unavailable):
+            raise
+        except Exception as failure:
+            if is_away(failure):
+                raise
+            await self._work_apart(command, failure)
+
+    async def _work_apart(self, command: WorkRows, failure: Exception) -> None:
+        rows = command.rows
+        if len(rows) == 1:
+            _log.error("batch_row_failed", line=rows[0].line, exc_info=failure)
+            await self._commit(alone(command, rows[0], _why(failure)))
+            return
+        _log.warning("batch_redone_in_halves", count=len(rows), cause=repr(failure))
+        middle = len(rows) // 2
+        await self._work(replace(command, rows=rows[:middle]))
+        await self._work(replace(command, rows=rows[middle:]))
+
+    async def _commit(self, command: WorkRows) -> None:
+        async with self.running.db.transaction(command.tenant_id) as tx:
+            now = await testclock.now_in(tx, command.tenant_id)
+            await usecases.work_rows(tx, self.running.plans, command, now=now, at=system_now())
+
+
+def _key(command: WorkRows, requests: Sequence[bytes]) -> str:
+    """The same rows asked for again after a crash get the same quotes, other rows never do.
+
+    The lines alone would not tell: what another batch has booked meanwhile is not asked for again.
+    """
+    digest = hashlib.sha256(b"\n".join(requests)).hexdigest()
+    return f"{command.batch_id}.{command.rows[0].line}.{digest}"
+
+
+def _why(failure: Exception) -> Refused:
+    if isinstance(failure, Refusal):
+        return Refused(code=failure.code, detail=failure.detail)
+    return Refused(
+        code="row-failed",
+        detail="This is our fault and has been noted. Upload the row again, under its reference.",
+    )

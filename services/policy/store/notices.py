@@ -1,5 +1,6 @@
 """Payment providers' hooks, and the notices that came by them. Every query names its tenant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -168,16 +169,16 @@ async def save_notice(tx: Tx, notice: Notice, *, tenant_id: str) -> None:
     )
 
 
-async def list_waiting(tx: Tx, reference: str, *, tenant_id: str) -> list[Notice]:
-    """Those about the payment of that reference, in the order they came."""
+async def list_waiting(tx: Tx, references: Sequence[str], *, tenant_id: str) -> list[Notice]:
+    """Those about payments of these references, in the order they came."""
     rows = await tx.fetch(
         f"""
         SELECT {_NOTICE} FROM payment_notices
-        WHERE tenant_id = $1 AND reference = $2 AND state = 'WAITING'
+        WHERE tenant_id = $1 AND reference = ANY ($2) AND state = 'WAITING'
         ORDER BY received_at, notice_id
         """,
         tenant_id,
-        reference,
+        references,
     )
     return [_notice(row) for row in rows]
 
