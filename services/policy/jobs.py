@@ -1,5 +1,6 @@
 """What the policy service does when something is due."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,9 @@ from services.policy import clients, usecases
 from services.policy.domain.batches import Refused
 from services.policy.usecases import WorkRows
 from services.policy.usecases.batches import Waiting, alone
+
+# Of a batch, before whatever else is due has its turn: a second or two.
+PORTIONS_A_TURN = 4
 
 _log = structlog.get_logger()
 
@@ -60,19 +64,40 @@ def jobs(running: Running) -> Mapping[str, Job]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchWorker:
-    """Works a few hundred rows of a batch each time it is due, so that other deadlines have turns.
+    """Works some hundred rows of a batch each time it is due, so that other deadlines have turns.
 
-    The deadline is moved by what is worked, in its transaction: a crash goes on where it was.
+    Its deadline is moved by what is worked, in the same transaction: a crash goes on where it was.
     """
 
     running: Running
 
     async def work_batch(self, deadline: Deadline) -> None:
+        """While some rows are booked the next are quoted: that is another process's work."""
+        command = await self._next(deadline, behind=0)
+        for is_last in (*[False] * (PORTIONS_A_TURN - 1), True):
+            if command is None:
+                return
+            if is_last:
+                await self._work(command)
+                return
+            ahead = asyncio.create_task(self._next(deadline, behind=command.rows[-1].line))
+            try:
+                await self._work(command)
+            except BaseException:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
+                raise
+            command = await ahead
+
+    async def _next(self, deadline: Deadline, *, behind: int) -> WorkRows | None:
+        """The next rows with their offers; None where there are none."""
         tenant_id, batch_id = deadline.tenant_id, deadline.subject
         async with self.running.db.transaction(tenant_id) as tx:
-            waiting = await usecases.find_waiting_rows(tx, batch_id, tenant_id=tenant_id)
+            waiting = await usecases.find_waiting_rows(
+                tx, batch_id, tenant_id=tenant_id, behind=behind
+            )
         if not waiting.rows:
-            return
+            return None
         tenant = self.running.tenants.get(tenant_id)
         unquoted = WorkRows(
             tenant_id=tenant_id,
@@ -81,7 +106,7 @@ class BatchWorker:
             offers={},
             needs_consent=tenant is not None and tenant.requires_consent,
         )
-        await self._work(await self._quoted(unquoted, waiting))
+        return await self._quoted(unquoted, waiting)
 
     async def _quoted(self, command: WorkRows, waiting: Waiting) -> WorkRows:
         """The rows with their offers; nothing is asked for what is booked already."""

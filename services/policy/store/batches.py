@@ -150,7 +150,9 @@ async def save_batch(tx: Tx, batch: Batch) -> None:
     )
 
 
-async def list_waiting_rows(tx: Tx, batch: Batch, *, limit: int, max_bytes: int) -> list[Row]:
+async def list_waiting_rows(
+    tx: Tx, batch: Batch, *, behind: int, limit: int, max_bytes: int
+) -> list[Row]:
     """The next rows to work, in their order: no more than `max_bytes` of text, but one at least."""
     rows = await tx.fetch(
         """
@@ -167,7 +169,7 @@ async def list_waiting_rows(tx: Tx, batch: Batch, *, limit: int, max_bytes: int)
         """,
         batch.tenant_id,
         batch.batch_id,
-        batch.worked_to,
+        behind,
         limit,
         max_bytes,
     )

@@ -79,13 +79,21 @@ async def upload_batch(
     return begun
 
 
-async def find_waiting_rows(tx: Tx, batch_id: str, *, tenant_id: str) -> Waiting:
-    """The next rows of the batch; none where it is over, and then its deadline is too."""
+async def find_waiting_rows(
+    tx: Tx, batch_id: str, *, tenant_id: str, behind: int = 0
+) -> Waiting:
+    """The next rows that nobody has worked, those `behind` a line; none where the batch is over."""
     batch = await store.get_batch(tx, batch_id, tenant_id=tenant_id)
     if not batch.is_running:
         await cancel_deadline(tx, tenant_id, WORK, batch_id)
         return Waiting(rows=(), booked={})
-    rows = await store.list_waiting_rows(tx, batch, limit=ROWS_AT_ONCE, max_bytes=BYTES_AT_ONCE)
+    rows = await store.list_waiting_rows(
+        tx,
+        batch,
+        behind=max(behind, batch.worked_to),
+        limit=ROWS_AT_ONCE,
+        max_bytes=BYTES_AT_ONCE,
+    )
     booked = await store.find_bookings(tx, [row.reference for row in rows], tenant_id=tenant_id)
     return Waiting(rows=rows, booked=booked)
 
