@@ -125,6 +125,11 @@ class BatchWorker:
 
     async def _work(self, command: WorkRows) -> None:
         """All at once; what fails for another reason than that something is away, in halves."""
+        failure = await self._failure_of(command)
+        if failure is not None:
+            await self._work_apart(command, failure)
+
+    async def _failure_of(self, command: WorkRows) -> Exception | None:
         try:
             await self._commit(command)
         except (NotHereYet, Unavailable):
@@ -132,7 +137,8 @@ class BatchWorker:
         except Exception as failure:
             if is_away(failure):
                 raise
-            await self._work_apart(command, failure)
+            return failure
+        return None
 
     async def _work_apart(self, command: WorkRows, failure: Exception) -> None:
         rows = command.rows
