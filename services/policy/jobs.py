@@ -16,7 +16,7 @@ from libs.common.service import Running
 from services.policy import clients, usecases
 from services.policy.domain.batches import Refused
 from services.policy.usecases import WorkRows
-from services.policy.usecases.batches import Waiting, alone
+from services.policy.usecases.batches import Waiting, halves, refusing
 
 # Of a batch, before whatever else is due has its turn: a second or two.
 PORTIONS_A_TURN = 4
@@ -102,6 +102,7 @@ class BatchWorker:
         unquoted = WorkRows(
             tenant_id=tenant_id,
             batch_id=batch_id,
+            behind=waiting.behind,
             rows=waiting.rows,
             offers={},
             needs_consent=tenant is not None and tenant.requires_consent,
@@ -141,15 +142,13 @@ class BatchWorker:
         return None
 
     async def _work_apart(self, command: WorkRows, failure: Exception) -> None:
-        rows = command.rows
-        if len(rows) == 1:
-            _log.error("batch_row_failed", line=rows[0].line, exc_info=failure)
-            await self._commit(alone(command, rows[0], _why(failure)))
+        if len(command.rows) == 1:
+            _log.error("batch_row_failed", line=command.rows[0].line, exc_info=failure)
+            await self._commit(refusing(command, _why(failure)))
             return
-        _log.warning("batch_redone_in_halves", count=len(rows), cause=repr(failure))
-        middle = len(rows) // 2
-        await self._work(replace(command, rows=rows[:middle]))
-        await self._work(replace(command, rows=rows[middle:]))
+        _log.warning("batch_redone_in_halves", count=len(command.rows), cause=repr(failure))
+        for half in halves(command):
+            await self._work(half)
 
     async def _commit(self, command: WorkRows) -> None:
         async with self.running.db.transaction(command.tenant_id) as tx:

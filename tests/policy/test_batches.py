@@ -16,6 +16,7 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from libs.common.auth import PAYMENTS_WRITE, SCOPES
 from libs.common.clock import system_now
@@ -26,7 +27,8 @@ from libs.common.progress_api import progress_of
 from services.policy.api.batch_files import MAX_ROWS
 from services.policy.api.batches import MAX_UPLOADS_AT_ONCE
 from services.policy.domain.columns import COLUMNS
-from services.policy.usecases.batches import ROWS_AT_ONCE
+from services.policy.jobs import BatchWorker
+from services.policy.usecases.batches import ROWS_AT_ONCE, halves
 from tests.conftest import AppOf, Token
 from tests.policy.builders import (
     OTHER_TENANT,
@@ -696,11 +698,13 @@ async def test_a_row_that_the_database_refuses_leaves_its_neighbours_alone(
     rows = numbered(20)
     rows[7]["contact_email"] = "poison@example.com"
     async with sabotage("policies", "NEW.contact_email = 'poison@example.com'"):
-        answers = await seller.done(a_csv(*rows))
+        with capture_logs() as logs:
+            answers = await seller.done(a_csv(*rows))
 
     assert results(answers) == ["booked"] * 7 + ["row-failed"] + ["booked"] * 12
     assert await count_of(db, "policies") == 19
     assert "sabotage" not in answers[7]["problem"]["detail"]
+    assert [log["line"] for log in logs if log["event"] == "batch_row_failed"] == [9]
 
 
 async def test_goes_on_where_it_was_when_the_database_was_away(
@@ -722,6 +726,25 @@ async def test_goes_on_where_it_was_when_the_database_was_away(
     assert [await count_of(db, t) for t in ("policies", "payments")] == [count, count]
     # The rows that were quoted before it failed have the same quotes.
     assert await count_of(await db_of("quote"), "quotes") == count
+
+
+async def test_a_worker_that_comes_late_neither_repeats_nor_leaves_out_a_row(
+    seller: Seller, db: Database
+) -> None:
+    """Another has worked half of its rows meanwhile, as after a lock that was lost."""
+    batch = answered(await seller.upload(a_csv(*numbered(20))), 202)
+    worker = BatchWorker(running=seller.client.app.state.running)
+    command = await worker._next(await the_deadline(db), behind=0)
+    assert command is not None
+    left, _ = halves(command)
+    await worker._work(left)
+
+    await worker._work(command)
+    assert (await seller.show(batch))["booked"] == 10
+    await fire_due(seller.client, soon())
+
+    assert results(await seller.answers(batch)) == ["booked"] * 20
+    assert await count_of(db, "policies") == 20
 
 
 async def the_deadline(db: Database) -> Deadline:

@@ -85,8 +85,13 @@ class _Spooled:
 
     def chunks(self) -> Iterator[list[Uploaded]]:
         self.spool.seek(0)
+        gathered: list[Uploaded] = []
         for line in self.spool:
-            yield _rows.decode(line)
+            gathered += _rows.decode(line)
+            if len(gathered) >= INSERT_ROWS:
+                yield gathered
+                gathered = []
+        yield gathered
 
 
 @router.post(

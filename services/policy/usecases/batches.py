@@ -50,10 +50,14 @@ BYTES_AT_ONCE = 4 * 1_048_576
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkRows:
-    """Rows of a batch in their order, and by line the offer of each that was not booked before."""
+    """Rows of a batch in their order, and by line the offer of each that was not booked before.
+
+    They are those that follow the line `behind`, with none between.
+    """
 
     tenant_id: str
     batch_id: str
+    behind: int
     rows: Sequence[Row]
     offers: Mapping[int, Offer | Refused]
     needs_consent: bool = False
@@ -63,6 +67,7 @@ class WorkRows:
 class Waiting:
     """What is to be worked next; `booked` are those of its references that have a policy already."""
 
+    behind: int
     rows: Sequence[Row]
     booked: Mapping[str, str]
 
@@ -86,16 +91,17 @@ async def find_waiting_rows(
     batch = await store.get_batch(tx, batch_id, tenant_id=tenant_id)
     if not batch.is_running:
         await cancel_deadline(tx, tenant_id, WORK, batch_id)
-        return Waiting(rows=(), booked={})
+        return Waiting(behind=behind, rows=(), booked={})
+    behind = max(behind, batch.worked_to)
     rows = await store.list_waiting_rows(
         tx,
         batch,
-        behind=max(behind, batch.worked_to),
+        behind=behind,
         limit=ROWS_AT_ONCE,
         max_bytes=BYTES_AT_ONCE,
     )
     booked = await store.find_bookings(tx, [row.reference for row in rows], tenant_id=tenant_id)
-    return Waiting(rows=rows, booked=booked)
+    return Waiting(behind=behind, rows=rows, booked=booked)
 
 
 async def work_rows(
@@ -103,12 +109,12 @@ async def work_rows(
 ) -> None:
     """Book the rows that can be had, refuse the others, and go on with the next ones later.
 
-    `at` is real time, which a batch's pace is told in. What another has worked meanwhile, or has
-    stopped, is left as it is.
+    `at` is real time, which a batch's pace is told in. Where another has worked them meanwhile, or
+    some of them, or has stopped the batch, nothing is done.
     """
     tenant_id, rows = command.tenant_id, command.rows
     batch = await store.lock_batch(tx, command.batch_id, tenant_id=tenant_id)
-    if not batch.is_running or batch.worked_to >= rows[0].line:
+    if not batch.is_running or batch.worked_to != command.behind:
         return
     references = [row.reference for row in rows]
     desk = _Desk(
@@ -319,6 +325,13 @@ async def _go_on(tx: Tx, batch: Batch, *, now: datetime) -> None:
     await outbox.append(tx, announcement, now=now)
 
 
-def alone(command: WorkRows, row: Row, why: Refused) -> WorkRows:
-    """The command for that row alone, which is refused."""
-    return replace(command, rows=[row], offers={row.line: why})
+def halves(command: WorkRows) -> tuple[WorkRows, WorkRows]:
+    middle = len(command.rows) // 2
+    left, right = command.rows[:middle], command.rows[middle:]
+    return replace(command, rows=left), replace(command, rows=right, behind=left[-1].line)
+
+
+def refusing(command: WorkRows, why: Refused) -> WorkRows:
+    """The command for a row alone, which is refused."""
+    [row] = command.rows
+    return replace(command, offers={row.line: why})
