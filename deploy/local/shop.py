@@ -51,6 +51,11 @@ class Shop:
         )
         return _answer(response)
 
+    async def enter_rate(self, currency: str, day: str, rate: str) -> Json:
+        """The tenant's rate of the day: USD for one unit."""
+        url = f"{self.stack.urls['quote']}/v1/exchange-rates/{currency}/{day}"
+        return _answer(await self._http.put(url, json={"rate": rate}))
+
     async def upload(self, service: str, path: str, kind: str) -> Json:
         """A file: its bytes are the body."""
         response = await self._http.post(
@@ -108,8 +113,8 @@ class Shop:
         }
         return await self.post("policy", "/v1/policies", body)
 
-    async def pay(self, policy: Json, amount: Json) -> Json:
-        body = {"reference": f"shop-{uuid4().hex[:12]}", "amount": plain(amount)}
+    async def pay(self, policy: Json, amount: Json, **more: object) -> Json:
+        body = {"reference": f"shop-{uuid4().hex[:12]}", "amount": plain(amount), **more}
         return await self.post("policy", f"/v1/policies/{policy['policy_id']}/payments", body)
 
     async def dispatch(self, policy: Json, number: str, *, carrier: str = "ems") -> Json:

@@ -46,23 +46,20 @@ async def set_deadline(tx: Tx, deadline: Deadline) -> None:
 
 
 async def set_deadlines(tx: Tx, deadlines: Sequence[Deadline]) -> None:
-    """As `set_deadline` for each, in one statement; no two of one kind and subject."""
+    """Set or move them, in one statement; no two may be of one kind and subject."""
     if not deadlines:
         return
     await tx.execute(
         """
         INSERT INTO deadlines (tenant_id, kind, subject, due_at)
-        SELECT i.tenant_id, i.kind, i.subject, i.due_at
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
-            AS i (tenant_id, kind, subject, due_at)
-        ORDER BY i.tenant_id, i.kind, i.subject
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
         ON CONFLICT (tenant_id, kind, subject)
         DO UPDATE SET due_at = excluded.due_at, retry_at = NULL, attempts = 0, failure = NULL
         """,
-        [d.tenant_id for d in deadlines],
-        [d.kind for d in deadlines],
-        [d.subject for d in deadlines],
-        [d.due_at for d in deadlines],
+        [deadline.tenant_id for deadline in deadlines],
+        [deadline.kind for deadline in deadlines],
+        [deadline.subject for deadline in deadlines],
+        [deadline.due_at for deadline in deadlines],
     )
 
 

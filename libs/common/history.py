@@ -59,7 +59,10 @@ class ChangeView(View):
     type: str
     occurred_at: datetime
     acted_by: str
-    """Who: a token's subject, `service:<name>`, `event:<type>` or `deadline:<kind>`."""
+    """Who: a token's subject, `service:<name>`, `event:<type>` or `deadline:<kind>`.
+
+    Empty where it was not noted.
+    """
     data: dict[str, Any]
 
     @classmethod
@@ -107,8 +110,10 @@ def _versions(if_match: str) -> set[int]:
     return {int(tag[1:-1]) for tag in tags}
 
 
-async def page_of(tx: Tx, key: str, paging: Paging, *, tenant_id: str) -> Page[ChangeView]:
-    """The changes, the first one first."""
+async def page_of(
+    tx: Tx, key: str, paging: Paging, *, tenant_id: str, first: Change | None = None
+) -> Page[ChangeView]:
+    """The changes, the first one first; `first` where that one is not kept."""
     after, _ = _listing.after(paging.cursor) or (0, "")
     rows = await tx.fetch(
         """
@@ -124,6 +129,8 @@ async def page_of(tx: Tx, key: str, paging: Paging, *, tenant_id: str) -> Page[C
         Change(**{**dict(row), "type": row["type"].removeprefix(TYPE_PREFIX).split(".")[0]})
         for row in rows
     ]
+    if first is not None and first.sequence > after:
+        changes.insert(0, first)
     return _listing.page(
         changes,
         paging.limit,

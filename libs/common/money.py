@@ -6,6 +6,7 @@ Rounding is half-up to the minor unit, once, where a named result is made (domai
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import total_ordering
+from typing import Final
 
 from libs.common.errors import Invalid
 
@@ -30,6 +31,8 @@ EXPONENTS: dict[str, int] = {
 
 # One minor unit of a currency with so many decimals.
 _UNITS = tuple(Decimal(1).scaleb(-digits) for digits in range(5))
+
+_SYMBOLS: Final = {"MYR": "RM ", "USD": "$", "CNY": "¥"}
 
 # A bigint column holds it with room to add a million of them.
 MAX_MINOR = 10**12
@@ -139,3 +142,19 @@ def exact(amount: Decimal, currency: str) -> Money:
 
 def zero(currency: str) -> Money:
     return Money(0, currency)
+
+
+def format_money(money: Money) -> str:
+    """For people: Money(123456, "MYR") is "RM 1,234.56", Money(-5, "KWD") "-KWD 0.005"."""
+    return format_minor(money.amount_minor, money.currency)
+
+
+def format_minor(amount_minor: int, currency: str) -> str:
+    """As `format_money`, for a sum that may be more than one amount can be."""
+    symbol = _SYMBOLS.get(currency) or f"{currency} "
+    sign = "-" if amount_minor < 0 else ""
+    digits = exponent(currency)
+    if not digits:
+        return f"{sign}{symbol}{abs(amount_minor):,}"
+    whole, part = divmod(abs(amount_minor), 10**digits)
+    return f"{sign}{symbol}{whole:,}.{part:0{digits}}"

@@ -25,29 +25,11 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
-from libs.common.money import EXPONENTS, MAX_MINOR, Money, exponent
+from libs.common.money import EXPONENTS, MAX_MINOR, Money, format_money
 
 # Whatever is earlier or later than this is a slip of the pen, not a time of a parcel.
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2199
-
-_SYMBOLS: Final = {"MYR": "RM ", "USD": "$", "CNY": "¥"}
-
-
-def format_money(money: Money) -> str:
-    """For people: Money(123456, "MYR") is "RM 1,234.56", Money(-5, "KWD") "-KWD 0.005"."""
-    return format_minor(money.amount_minor, money.currency)
-
-
-def format_minor(amount_minor: int, currency: str) -> str:
-    """As `format_money`, for a sum that may be more than one amount can be."""
-    symbol = _SYMBOLS.get(currency) or f"{currency} "
-    sign = "-" if amount_minor < 0 else ""
-    digits = exponent(currency)
-    if not digits:
-        return f"{sign}{symbol}{abs(amount_minor):,}"
-    whole, part = divmod(abs(amount_minor), 10**digits)
-    return f"{sign}{symbol}{whole:,}.{part:0{digits}}"
 
 
 def money_wire(money: Money) -> dict[str, object]:

@@ -8,13 +8,27 @@ from fastapi import FastAPI
 from libs.common import deadletter_api, progress_api, service, web
 from libs.common.files import MAX_FILE_BYTES, Files
 from libs.common.service import Service
-from services.quote.api import batches, plans, quotes, rates, schema, verification
-from services.quote.consumers import HANDLERS
+from services.quote.api import (
+    batches,
+    consents,
+    documents,
+    history,
+    plans,
+    quotes,
+    rates,
+    schema,
+    verification,
+    wordings,
+    work,
+)
+from services.quote.consumers import handlers
+from services.quote.jobs import jobs
 from services.quote.settings import QuoteSettings
 from services.quote.store.rates import KnownRates
 from services.quote.store.writer import writing
+from services.quote.usecases import prepare_wordings
 
-SERVICE = Service(name="quote", topics=("policies",), handlers=lambda running: HANDLERS)
+SERVICE = Service(name="quote", topics=("policies",), handlers=handlers, jobs=jobs)
 
 
 def create_app(settings: QuoteSettings | None = None) -> FastAPI:
@@ -25,6 +39,7 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with lifespan_of_parts(app), writing(app.state.running.db) as writer:
             app.state.quote_writer = writer
+            prepare_wordings(app.state.running.plans)
             yield
 
     app = web.create_app(
@@ -33,11 +48,16 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
         lifespan=lifespan,
         routers=[
             plans.router,
+            wordings.router,
             quotes.router,
             batches.router,
             rates.router,
+            documents.raw,
+            documents.router,
             verification.router,
-            verification.raw,
+            work.router,
+            consents.router,
+            history.router,
             deadletter_api.router,
             progress_api.router,
         ],

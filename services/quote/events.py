@@ -96,4 +96,99 @@ class QuoteVerified(QuoteEvent, frozen=True, kw_only=True):
     confirmed_at: datetime
 
 
-EVENTS = (QuoteIssued, QuoteVerified)
+class QuoteBound(QuoteEvent, frozen=True, kw_only=True):
+    policy_id: str
+    bound_at: datetime
+
+
+class QuoteDocumentAdded(QuoteEvent, frozen=True, kw_only=True):
+    """A purchase paper came in; `state` is what its verification is in since."""
+
+    evidence_id: str
+    kind: str
+    sha256: str
+    state: str
+    due_at: datetime | None
+
+
+class QuoteInfoRequired(QuoteEvent, frozen=True, kw_only=True):
+    """The papers do not suffice; at `lapses_at` it is too late for better ones (None: never)."""
+
+    missing: tuple[str, ...]
+    lapses_at: datetime | None
+
+
+class ItemVerdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    item_id: str
+    verdict: str
+
+
+class QuoteReviewed(QuoteEvent, frozen=True, kw_only=True):
+    """A person has said which of the referred goods are insured; `state` is what that led to."""
+
+    plan: str
+    verdicts: tuple[ItemVerdict, ...]
+    state: str
+    premium: Money
+    insured_value: Money
+    reviewed_at: datetime
+
+
+class QuoteDeclined(QuoteEvent, frozen=True, kw_only=True):
+    """A person has refused the goods: nothing of the parcel is insured."""
+
+    cause: str
+    declined_at: datetime
+
+
+class QuoteInvalidated(QuoteEvent, frozen=True, kw_only=True):
+    """The papers did not come in time: the quote has ended, and so has a policy that bound it."""
+
+    cause: str
+    invalidated_at: datetime
+
+
+class VerificationAssigned(QuoteEvent, frozen=True, kw_only=True):
+    """`assigned_to` None: given back to the queue."""
+
+    assigned_to: str | None
+
+
+class VerificationResumed(QuoteEvent, frozen=True, kw_only=True):
+    """The papers suffice after all: it is with the staff again, who have until `due_at`."""
+
+    due_at: datetime | None
+
+
+class VerificationOverdue(QuoteEvent, frozen=True, kw_only=True):
+    """The staff have not looked at the papers in time; nothing is approved by that (MP-10)."""
+
+    due_at: datetime
+    escalated_at: datetime
+
+
+class ConsentRecorded(QuoteEvent, frozen=True, kw_only=True):
+    consent_id: str
+    choice: str
+    plan: str
+    wording_id: str
+    locale: str
+    box_state: str
+    channel: str
+    given_at: datetime
+
+
+EVENTS = (
+    QuoteIssued,
+    QuoteBound,
+    QuoteDocumentAdded,
+    QuoteInfoRequired,
+    QuoteReviewed,
+    QuoteVerified,
+    QuoteDeclined,
+    QuoteInvalidated,
+    VerificationAssigned,
+    VerificationResumed,
+    VerificationOverdue,
+    ConsentRecorded,
+)

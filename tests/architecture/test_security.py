@@ -1,6 +1,6 @@
 """Every route asks for a scope, nobody sees another tenant's, and the database is the second lock."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from fastapi.routing import iter_route_contexts
 from libs.common import web
 from libs.common.db import SERVICE_TABLES_WITHOUT_TENANT
 from libs.common.migrate import SERVICES
-from tests.architecture.world import A_PDF, DELIVERED, OURS, THEIRS, World
+from tests.architecture.world import A_CHOICE, A_PDF, DELIVERED, OURS, THEIRS, World
 from tests.conftest import AppOf, DbOf, Token
 from tests.policy.builders import Json, amount
 
@@ -26,6 +26,9 @@ SIGNED = {"/v1/tenants/{tenant_id}/payment-hooks/{hook_id}"}
 # A valid body for each route that has an id in its path and reads JSON, by the route's name.
 BODIES: dict[str, Json] = {
     "verify_quote": {},
+    "review_quote": {"verdicts": {"1": "ACCEPT"}},
+    "assign_verification": {"is_taken": True},
+    "record_consent": A_CHOICE,
     "record_payment": {"reference": "r-1", "amount": amount(3_600)},
     "dispatch_parcel": {},
     "accept_parcel": {},
@@ -73,8 +76,11 @@ class Route:
     def __str__(self) -> str:
         return f"{self.method} {self.path} ({self.service})"
 
-    async def ask(self, client: Any, asked_for: str, headers: dict[str, str]) -> httpx.Response:
-        path = self.path.replace(f"{{{self.parameter}}}", asked_for)
+    async def ask(
+        self, client: Any, asked_for: str, headers: dict[str, str], ids: Mapping[str, str]
+    ) -> httpx.Response:
+        """About `asked_for`, the first id in the path; those behind it are `ids`."""
+        path = self.path.format_map({**ids, self.parameter: asked_for})
         request: dict[str, Any] = {"headers": headers}
         if self.name in UPLOADS:
             request |= {"params": UPLOADS[self.name], "content": A_PDF}
@@ -154,8 +160,10 @@ async def test_what_is_anothers_and_what_is_nobodys_get_the_same_404(
         theirs = world.ids[route.parameter]
         nobodys = unknown(theirs)
 
-        about_theirs = await route.ask(client, theirs, headers(world, route, OURS))
-        about_nobodys = await route.ask(client, nobodys, headers(world, route, OURS))
+        by_us = headers(world, route, OURS)
+        about_theirs = await route.ask(client, theirs, by_us, world.ids)
+        by_us = headers(world, route, OURS)
+        about_nobodys = await route.ask(client, nobodys, by_us, world.ids)
 
         assert about_nobodys.status_code == 404, f"{route}: {about_nobodys.text}"
         assert about_nobodys.headers["content-type"] == "application/problem+json", route
@@ -170,11 +178,14 @@ async def test_what_is_theirs_is_there_for_them(world: World) -> None:
         for route in routes_of(service, client.app):
             if route.method == "GET" and route.parameter not in ("", "plan"):
                 theirs = world.ids[route.parameter]
-                response = await route.ask(client, theirs, headers(world, route, THEIRS))
+                by_them = headers(world, route, THEIRS)
+                response = await route.ask(client, theirs, by_them, world.ids)
                 assert response.status_code != 404, f"{route}: {response.text}"
                 seen.add(route.parameter)
-    # These are shown with the claim, in the ledger or in a list, where the world found them.
-    assert seen == world.ids.keys() - {"plan", "payout_id", "refund_id", "hook_id"}
+    # These are shown with the claim, in the ledger, in a list, or behind their quote's id.
+    assert seen == world.ids.keys() - {
+        "plan", "payout_id", "refund_id", "hook_id", "evidence_id",
+    }  # fmt: skip
 
 
 async def test_an_id_in_a_body_opens_no_more_than_one_in_a_path(
@@ -225,8 +236,9 @@ async def test_a_query_that_forgets_its_tenant_sees_nothing_of_theirs(
     # There is something to see: what theirs wrote is in more than the tables named here.
     theirs = await rows_of(THEIRS, admin_url)
     assert theirs.keys() > {
-        "quote.quotes", "quote.exchange_rates", "policy.policies", "policy.payments",
-        "policy.scans", "claims.claims",
+        "quote.quotes", "quote.verifications", "quote.documents", "quote.consents",
+        "quote.exchange_rates", "policy.policies", "policy.payments", "policy.refunds",
+        "policy.payment_hooks", "policy.scans", "claims.claims",
         "claims.covers", "claims.decisions", "claims.evidence", "claims.payouts",
         "claims.ledger_entries", "notifier.notifications", "policy.idempotency_keys",
     }  # fmt: skip

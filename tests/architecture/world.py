@@ -22,6 +22,7 @@ from libs.common.consumer import deliver
 from libs.common.deadlines import DeadlineRunner
 from libs.common.events import with_sequence
 from libs.common.migrate import SERVICES
+from libs.common.settings import PROGRAMMES
 from libs.common.testclock import SANDBOX_PREFIX
 from tests.conftest import AppOf, Token
 from tests.policy.builders import Json, a_quote_request
@@ -36,6 +37,27 @@ SUBMITTED, SHIPPED, DELIVERED = (
     "2024-03-02T07:00:00Z",
 )
 A_PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+A_CHOICE: Json = {
+    "choice": "OPT_IN",
+    "plan": "cssecure",
+    "wording_id": "cssecure/summary",
+    "locale": "en",
+    "box_state": "TICKED_BY_CUSTOMER",
+    "channel": "checkout",
+}
+# A plan of the tenants that has the staff look at a paper first, so that there is one of theirs.
+_PAPERS = """
+documents: [{kind: proof_of_purchase, must_show: [price], before: submit_to_ship}]
+verification: {by: staff, target: {hours: 4}, lapse: {working_days: 7, state: INVALID}}
+"""
+
+
+def plans_with_papers(folder: Path) -> Path:
+    folder.mkdir()
+    for file in PROGRAMMES.glob("*.yaml"):
+        papers = _PAPERS if file.name == "cssecure.v2.yaml" else ""
+        (folder / file.name).write_text(file.read_text() + papers)
+    return folder
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,12 +73,16 @@ class World:
     @asynccontextmanager
     async def build(cls, app_of: AppOf, token: Token, files: Path) -> AsyncIterator["World"]:
         async with AsyncExitStack() as stack:
-            evidence = str(files)
-            clients: dict[str, Any] = {"quote": await app_of("quote", evidence=evidence)}
+            evidence, plans = str(files), plans_with_papers(files / "plans")
+            clients: dict[str, Any] = {
+                "quote": await app_of("quote", evidence=evidence, plans=plans)
+            }
             quote_url = await stack.enter_async_context(served(clients["quote"].app))
-            clients["policy"] = await app_of("policy", quote_url=quote_url)
+            clients["policy"] = await app_of("policy", quote_url=quote_url, plans=plans)
             policy_url = await stack.enter_async_context(served(clients["policy"].app))
-            clients["claims"] = await app_of("claims", policy_url=policy_url, evidence=evidence)
+            clients["claims"] = await app_of(
+                "claims", policy_url=policy_url, evidence=evidence, plans=plans
+            )
             clients["notifier"] = await app_of("notifier", policy_url=policy_url)
             world = cls(clients=clients, token=token)
             await world._live()
@@ -90,6 +116,7 @@ class World:
         assert rate.is_success, rate.text
         quote = await self.post("quote", "/v1/quotes", a_quote_request("cssecure"))
         self.ids["quote_id"] = quote["quote_id"]
+        await self._verify()
         policy = await self.post("policy", "/v1/policies", {"quote_id": quote["quote_id"]})
         self.ids["policy_id"] = policy["policy_id"]
         path = f"/v1/policies/{policy['policy_id']}"
@@ -125,6 +152,23 @@ class World:
         await self._fire_due("policy")
         batch = await self.get("policy", uploaded.headers["location"])
         assert batch["booked"] == 1, batch
+
+    async def _verify(self) -> None:
+        path = f"/v1/quotes/{self.ids['quote_id']}"
+        uploaded = await self.clients["quote"].post(
+            f"{path}/documents",
+            params={"kind": "proof_of_purchase", "name": "receipt.pdf"},
+            content=A_PDF,
+            headers=self.token(THEIRS),
+        )
+        assert uploaded.status_code == 201, uploaded.text
+        self.ids["evidence_id"] = uploaded.json()["evidence_id"]
+        await self.post("quote", f"{path}/consents", A_CHOICE)
+        body = {
+            "shown": ["price"],
+            "verified_value": {"amount_minor": 85_000, "currency": "CNY"},
+        }
+        await self.post("quote", f"{path}/verification", body)
 
     async def _claim(self) -> None:
         policy_id = self.ids["policy_id"]

@@ -28,6 +28,7 @@ from libs.common.telemetry import configure_logging
 from services.quote.app import create_app
 from services.quote.events import QuoteIssued
 from services.quote.store.quotes import Quote
+from services.quote.store.verifications import Verification
 from services.quote.store.writer import Written
 from tests.bench import sampling
 from tests.bench.machine import pin
@@ -45,7 +46,9 @@ BARE_TABLE = """
 
 
 class _NoWriter:
-    async def write(self, quote: Quote, event: QuoteIssued) -> Written:
+    async def write(
+        self, quote: Quote, event: QuoteIssued, verification: Verification | None = None
+    ) -> Written:
         return Written(quote=quote, is_replayed=False)
 
 

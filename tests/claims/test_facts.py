@@ -99,6 +99,48 @@ def test_mypoz_pays_a_lost_parcel_its_eligible_goods() -> None:
     assert (decision.outcome, decision.payout) == ("APPROVED", myr("1000"))
 
 
+@pytest.mark.parametrize(
+    ("verdict", "outcome"),
+    [("ACCEPT", "APPROVED"), ("DECLINE", "DENIED"), ("REFER", "DENIED")],
+)
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_mp_28_goods_that_staff_accepted_count_at_a_claim(
+    verdict: str, outcome: str, is_whole: bool
+) -> None:
+    now = at("2024-06-05T01:00")
+    coat = an_item("i1", item_class="clothing", value=myr("700"), verdict=verdict)
+    cover = a_cover(
+        "mypoz-cargo",
+        terms=some_terms(
+            "MYR",
+            items=(coat,),
+            insured_value=myr("700"),
+            goods_value=myr("700"),
+            eligible_goods_value=myr("700"),
+            premium=myr("26.60"),
+            documents=(
+                Document(kind="proof_of_purchase", sha256="0" * 64, evidence_id="evd_1"),
+            ),
+        ),
+        tracking=tracked(
+            dispatched_at="2024-05-20T01:00", loss_confirmed_at="2024-06-04T01:00"
+        ),
+    )
+    claim = a_claim(
+        "LOSS",
+        now,
+        statement={"is_whole_parcel": is_whole, "item_ids": () if is_whole else ("i1",)},
+        evidence=("provider_loss_confirmation", "police_report"),
+    )
+    decision = decide(a_case(cover, claim), now)
+
+    assert decision.outcome == outcome
+    if outcome == "APPROVED":
+        assert decision.payout == myr("700")
+    else:
+        assert str(decision.reason) == "GOODS_EXCLUDED"
+
+
 def test_bml_pays_the_difference_to_the_couriers_compensation() -> None:
     now = at("2024-05-25T08:00")
     cover = a_cover(

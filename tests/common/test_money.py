@@ -15,6 +15,7 @@ from libs.common.money import (
     WrongCurrency,
     exact,
     exponent,
+    format_money,
     money,
     rounded,
     zero,
@@ -112,3 +113,21 @@ def test_is_ordered_by_its_amount(a: int, b: int, currency: str) -> None:
 
     assert (x < y, x <= y, x > y, x >= y) == (a < b, a <= b, a > b, a >= b)
     assert min(x, y).amount_minor == min(a, b)
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (Money(2500, "MYR"), "RM 25.00"),
+        (Money(123456789, "MYR"), "RM 1,234,567.89"),
+        (Money(199, "USD"), "$1.99"),
+        (Money(0, "CNY"), "¥0.00"),
+        (Money(-5, "CNY"), "-¥0.05"),
+        (Money(1500, "JPY"), "JPY 1,500"),
+        (Money(1500, "KWD"), "KWD 1.500"),
+        (Money(-1, "CLF"), "-CLF 0.0001"),
+        (Money(MAX_MINOR, "EUR"), "EUR 10,000,000,000.00"),
+    ],
+)
+def test_money_is_shown_with_its_own_decimals(amount: Money, shown: str) -> None:
+    assert format_money(amount) == shown

@@ -25,7 +25,6 @@ from libs.common.wire import (
     TrackingNumber,
     View,
     Whole,
-    format_money,
     money_wire,
 )
 
@@ -63,24 +62,6 @@ def test_the_plain_form_and_the_view_are_the_same(amount: int, currency: str) ->
     money = Money(amount, currency)
 
     assert money_wire(money) == MoneyView.of(money).model_dump()
-
-
-@pytest.mark.parametrize(
-    ("money", "shown"),
-    [
-        (Money(2500, "MYR"), "RM 25.00"),
-        (Money(123456789, "MYR"), "RM 1,234,567.89"),
-        (Money(199, "USD"), "$1.99"),
-        (Money(0, "CNY"), "¥0.00"),
-        (Money(-5, "CNY"), "-¥0.05"),
-        (Money(1500, "JPY"), "JPY 1,500"),
-        (Money(1500, "KWD"), "KWD 1.500"),
-        (Money(-1, "CLF"), "-CLF 0.0001"),
-        (Money(MAX_MINOR, "EUR"), "EUR 10,000,000,000.00"),
-    ],
-)
-def test_money_is_shown_with_its_own_decimals(money: Money, shown: str) -> None:
-    assert format_money(money) == shown
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from deploy.plans_check import Example
+from tests.buying import amount_of, shown
+from tests.doors import Doors
 from tests.http_examples.claiming import Staged
-from tests.http_examples.doors import Doors, amount_of, facts_given, plan_of, shown
+from tests.http_examples.doors import facts_given, plan_of
 from tests.http_examples.earlier import all_papers
 from tests.http_examples.orders import some_day
 from tests.policy.builders import Json

@@ -1,7 +1,7 @@
 """An example's claim, made as a shop and its staff make it; the answer, and the facts behind it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -12,22 +12,15 @@ from libs.common.bus import Inbound
 from libs.common.events import Event
 from libs.common.ids import new_id
 from libs.common.plans.clocks import local_day
-from libs.common.plans.facts import Facts
+from libs.common.plans.facts import Facts, verdict_of
 from services.claims import store
 from services.claims.domain.filing import OPEN_STATES
 from services.claims.usecases import Rules
 from services.claims.usecases.decisions import propose
+from tests.buying import amount_of, shown
 from tests.claims.desk import Desk, told
-from tests.http_examples.doors import (
-    PDF,
-    Doors,
-    amount_of,
-    facts_given,
-    naive_utc,
-    shown,
-    tenant_of,
-    wire,
-)
+from tests.doors import PDF, Doors, naive_utc, wire
+from tests.http_examples.doors import facts_given, tenant_of
 from tests.http_examples.earlier import Earlier, earlier_claims, siblings_of
 from tests.http_examples.parcels import TRACKING, Parcel
 from tests.policy.builders import Json
@@ -122,7 +115,9 @@ class Claimed:
             # window is counted in whole local days.
             return None if value is None else local_day(value, self.parcel.plan.zone)
         if name == "items":
-            return {item.id: item for item in value}
+            # A policy's items bear the verdict they were sold by; an example's are the plan's.
+            plan = self.parcel.plan
+            return {item.id: replace(item, verdict=verdict_of(plan, item)) for item in value}
         if name == "prior_claims":
             return sorted((claim.peril, claim.outcome) for claim in value)
         return sorted(value) if isinstance(value, tuple) else value

@@ -10,7 +10,7 @@ from libs.common.ids import new_id
 from libs.common.plans.values import Peril
 from services.claims.domain.cases import Claim, Statement
 from services.claims.store import FiledClaim
-from tests.http_examples.doors import amount_of
+from tests.buying import amount_of
 from tests.http_examples.parcels import Parcel
 from tests.policy.builders import Json
 

@@ -6,13 +6,8 @@ from decimal import Decimal
 from deploy.plans_check import Example
 from libs.common.plans.facts import Facts
 from libs.common.plans.values import Plan
-from tests.http_examples.doors import (
-    BOOK,
-    SOME_DAY,
-    amount_of,
-    facts_given,
-    plan_of,
-)
+from tests.buying import amount_of
+from tests.http_examples.doors import BOOK, SOME_DAY, facts_given, plan_of
 from tests.http_examples.parcels import ORDER
 from tests.policy.builders import Json
 

@@ -3,8 +3,9 @@
 import pytest
 
 from deploy.plans_check import Example
+from tests.doors import Doors
 from tests.http_examples.advancing import Advance
-from tests.http_examples.doors import Doors, expected_of, facts_given, only_expected
+from tests.http_examples.doors import expected_of, facts_given, only_expected
 from tests.http_examples.marks import through_http
 
 

@@ -3,8 +3,9 @@
 import pytest
 
 from deploy.plans_check import Example
+from tests.doors import Doors
 from tests.http_examples.claiming import Staged
-from tests.http_examples.doors import Doors, expected_of, only_expected
+from tests.http_examples.doors import expected_of, only_expected
 from tests.http_examples.marks import through_http
 
 

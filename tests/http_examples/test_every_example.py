@@ -7,8 +7,9 @@ from types import ModuleType
 import pytest
 
 from deploy.plans_check import Example
+from tests.doors import Doors
 from tests.http_examples import test_advances, test_claims, test_policies, test_quotes
-from tests.http_examples.doors import Doors, facts_given
+from tests.http_examples.doors import facts_given
 from tests.http_examples.not_by_http import (
     ANSWERED_OTHERWISE,
     EXAMPLES,

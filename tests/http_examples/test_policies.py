@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from deploy.plans_check import Example
+from tests.buying import shown
+from tests.doors import Doors
 from tests.http_examples.buying import Checkout
-from tests.http_examples.doors import Doors, expected_of, facts_given, only_expected, shown
+from tests.http_examples.doors import expected_of, facts_given, only_expected
 from tests.http_examples.marks import through_http
 from tests.http_examples.orders import some_day, worth_of
 from tests.policy.builders import Json

@@ -30,7 +30,7 @@ DAY_61 = datetime(2024, 3, 2, tzinfo=SHANGHAI)
 
 # What the two services say of the parcel, each in this order.
 OF_POLICY = [
-    "PolicyIssued", "PolicyPaid", "PolicyActivated",
+    "PolicyIssued", "PaymentReceived", "PolicyPaid", "PolicyActivated",
     # Shipped, scanned once, delivered.
     "TrackingUpdated", "TrackingUpdated", "TrackingUpdated",
 ]  # fmt: skip

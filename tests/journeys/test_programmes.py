@@ -1,14 +1,13 @@
 """Each programme's whole way on the real stack, and its unhappy twin."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import pytest
 
 from deploy.local.ledgers import sums_to_zero
-from deploy.local.shop import Json, Shop, Surprise, of, yuan
+from deploy.local.shop import Json, Shop, Surprise, yuan
 from deploy.local.stack import Stack
 from deploy.local.steps import Steps
 from deploy.local.stories import STORIES, Story, asked, bought
@@ -27,95 +26,6 @@ async def test_each_story_ends_in_the_amount_its_terms_give(
 
     assert (ending.outcome, ending.payout) == ("APPROVED", ending.expected)
     assert await sums_to_zero(stack.postgres.admin_url, Steps.quiet())
-
-
-async def mypoz_with_deposit(shop: Shop) -> tuple[Json, datetime]:
-    """Bound, the deposit paid, then verified: the policy as it waits for RM 13, and since when."""
-    await shop.at(datetime(2024, 5, 6, 9, tzinfo=KUALA_LUMPUR))
-    quote = await shop.quote(
-        asked(
-            "mypoz-cargo",
-            point="order_submission",
-            item_class="phone",
-            value=of("1000.00", "MYR"),
-            shipping_fee=of("60.00", "MYR"),
-            destination="MY",
-            order={"order_ref": "MPZ-1"},
-        )
-    )
-    policy = await shop.pay(await shop.bind(quote), of("25.00", "MYR"))
-    path = f"/v1/quotes/{quote['quote_id']}"
-    await shop.upload("quote", f"{path}/documents", "proof_of_purchase")
-    shows = ["product_name", "picture", "price", "quantity", "actual_payment_amount"]
-    verified = await shop.post(
-        "quote",
-        f"{path}/verification",
-        {"shown": shows, "verified_value": of("1000.00", "MYR")},
-    )
-    await shop.settle()
-    return policy, datetime.fromisoformat(verified["confirmed_at"])
-
-
-async def test_a_top_up_at_exactly_48_hours_is_in_time(shop_of: ShopOf) -> None:
-    shop = shop_of("mypoz")
-    policy, confirmed_at = await mypoz_with_deposit(shop)
-    await shop.at(confirmed_at + timedelta(hours=48))
-    policy = await shop.pay(policy, of("13.00", "MYR"))
-
-    assert policy["state"] == "ACTIVE"
-
-
-async def test_a_top_up_a_second_late_is_refused_and_the_deposit_goes_back(
-    shop_of: ShopOf, stack: Stack
-) -> None:
-    shop = shop_of("mypoz")
-    policy, confirmed_at = await mypoz_with_deposit(shop)
-    await shop.at(confirmed_at + timedelta(hours=48, seconds=1))
-    with pytest.raises(Surprise, match="policy-not-payable"):
-        await shop.pay(policy, of("13.00", "MYR"))
-
-    lapsed = await shop.get("policy", f"/v1/policies/{policy['policy_id']}")
-    assert lapsed["state"] == "CANCELLED"
-    refund = await balance(stack, shop, policy, "refund")
-    assert refund == -2500
-
-
-async def test_what_the_papers_do_not_show_is_asked_for_and_two_cannot_verify(
-    shop_of: ShopOf,
-) -> None:
-    shop = shop_of("mypoz")
-    await shop.at(datetime(2024, 5, 6, 9, tzinfo=KUALA_LUMPUR))
-    quote = await shop.quote(
-        asked(
-            "mypoz-cargo",
-            point="order_submission",
-            item_class="phone",
-            value=of("300.00", "MYR"),
-            shipping_fee=of("60.00", "MYR"),
-            order={"order_ref": "MPZ-2"},
-        )
-    )
-    path = f"/v1/quotes/{quote['quote_id']}"
-    await shop.upload("quote", f"{path}/documents", "proof_of_purchase")
-    value = of("300.00", "MYR")
-    insufficient = await shop.post(
-        "quote", f"{path}/verification", {"shown": ["price"], "verified_value": value}
-    )
-    assert insufficient["state"] == "INFO_REQUIRED"
-    assert "actual_payment_amount" in insufficient["missing"]
-
-    shows = ["product_name", "picture", "price", "quantity", "actual_payment_amount"]
-    body = {"shown": shows, "verified_value": value, "actual_payment": of("280.00", "MYR")}
-    await shop.post("quote", f"{path}/verification", body)
-    with pytest.raises(Surprise, match="already-verified"):
-        await shop.post("quote", f"{path}/verification", body)
-    shown = await shop.get("quote", path)
-    offer = shown["offers"][0]
-    assert (shown["state"], offer["terms"]["eligible_goods_value"]["amount_minor"]) == (
-        "PRICED",
-        28_000,
-    )
-    assert offer["premium"]["amount_minor"] == 2_500
 
 
 async def cssecure(shop: Shop, *, line: str = "EMS", **more: Any) -> Json:
@@ -264,30 +174,6 @@ async def test_a_recovery_above_the_loss_is_refused(shop_of: ShopOf) -> None:
     await shop.recover(claim, "carrier", yuan("850.00"))
 
 
-async def test_a_policy_is_cancelled_before_dispatch_with_its_premium_and_not_after(
-    shop_of: ShopOf, stack: Stack
-) -> None:
-    """CS-11."""
-    shop = shop_of("cssbuy")
-    quote = await cssecure_quote(shop)
-    policy = await bought(shop, quote)
-    path = f"/v1/policies/{policy['policy_id']}/cancellation"
-    answer = await shop.post("policy", path, {"reason": "CUSTOMER_CANCEL"})
-    assert answer["policy"]["state"] == "CANCELLED"
-    assert answer["refund"]["amount_minor"] == 3_600
-    await shop.settle()
-    assert reason(await shop.claim(policy, "LOSS")) == ("DENIED", "POLICY_CANCELLED")
-
-    other = shop_of("cssbuy")
-    shipped = await cssecure(other)
-    with pytest.raises(Surprise, match="policy-not-cancellable"):
-        await other.post(
-            "policy",
-            f"/v1/policies/{shipped['policy_id']}/cancellation",
-            {"reason": "CUSTOMER_CANCEL"},
-        )
-
-
 @pytest.mark.durable_broker
 async def test_a_claim_filed_before_the_policys_event_arrived_is_read_through(
     shop_of: ShopOf, stack: Stack
@@ -311,21 +197,3 @@ async def test_a_claim_filed_before_the_policys_event_arrived_is_read_through(
 def reason(claim: Json) -> tuple[str, str]:
     decision = claim["decision"]
     return decision["outcome"], decision["reasons"][0]["code"]
-
-
-async def balance(stack: Stack, shop: Shop, policy: Json, account: str) -> int:
-    connection = await asyncpg.connect(stack.postgres.admin_url)
-    try:
-        minor: int = await connection.fetchval(
-            """
-            SELECT coalesce(sum(e.amount_minor), 0)::bigint FROM policy.ledger_entries e
-            JOIN policy.ledger_transfers t USING (transfer_id)
-            WHERE t.tenant_id = $1 AND t.policy_id = $2 AND e.account = $3
-            """,
-            shop.tenant_id,
-            policy["policy_id"],
-            account,
-        )
-        return minor
-    finally:
-        await connection.close()

@@ -164,6 +164,8 @@ ITEMS = (
     {"id": "i2", "class": "vase", "value": Decimal(400)},
     {"id": "i3", "class": "clothing", "value": Decimal(50)},
 )
+# A person accepted the clothing (MP-28).
+ACCEPTED = (*ITEMS[:2], {**ITEMS[2], "verdict": "ACCEPT"})
 
 
 @pytest.mark.parametrize(
@@ -174,6 +176,8 @@ ITEMS = (
         ({"items": ITEMS, "claimed_items": ("i1",), "claimed_value": Decimal(700)}, 700),
         ({"items": ITEMS, "whole_parcel": True}, 1500),
         ({"items": ITEMS}, 0),
+        ({"items": ACCEPTED, "claimed_items": ("i3",)}, 50),
+        ({"items": ACCEPTED, "whole_parcel": True}, 1550),
         ({"whole_parcel": True, "goods_value": Decimal(90)}, 90),
         ({"whole_parcel": True, "goods_value": Decimal(90), "eligible_goods_value": 60}, 60),
         ({"goods_value": Decimal(90)}, 0),
@@ -282,6 +286,16 @@ def test_cover_starts_by_the_plans_rule(
         ("items", ({"class": "bag", "value": MAX_NUMBER},) * 2, "worth more than 1000000000"),
         ("items", ({"class": 1, "value": 9},), "items is a list of items"),
         ("items", ({"class": "phone", "value": 9, "grade": 1},), "items is a list of items"),
+        (
+            "items",
+            ({"class": "bag", "value": 9, "verdict": "MAYBE"},),
+            "a verdict is one of ACCEPT",
+        ),
+        (
+            "items",
+            ({"class": "bag", "value": 9, "verdict": ["ACCEPT"]},),
+            "a verdict is one of",
+        ),
         ("prior_claims", ({"peril": "LOSS"},), "prior_claims is a list of claims"),
         ("prior_claims", ({"peril": "THEFT", "outcome": "DENIED"},), "not 'THEFT'"),
         (
@@ -339,6 +353,10 @@ def test_facts_taken_in_are_written_as_they_were_given() -> None:
         "as_of": "2024-05-01T00:00:00Z",
         "tier": 2,
         "options": ["a", "b"],
+    }
+    decided = ({"id": "i2", "class": "toy", "value": Decimal(9), "verdict": "ACCEPT"},)
+    assert to_wire({"items": facts_of(CSSECURE, {"items": decided})["items"]}) == {
+        "items": [{"id": "i2", "class": "toy", "value": "9", "verdict": "ACCEPT"}]
     }
     assert to_wire({"items": facts["items"], "prior_claims": facts["prior_claims"]}) == {
         "items": [{"id": "i1", "class": "phone", "value": "10.50"}],

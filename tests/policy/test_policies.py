@@ -104,6 +104,19 @@ def test_a_quote_does_not_bind_one_moment_later() -> None:
     assert refused.value.extra == {"valid_until": VALID_UNTIL.isoformat()}
 
 
+@pytest.mark.parametrize("state", ["DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED"])
+def test_mp_13_a_quote_that_is_being_verified_binds_until_its_papers_lapse(state: str) -> None:
+    policy = bind(
+        an_offer(state=state),
+        policy_id="pol_1",
+        tenant_id=TENANT,
+        premium=None,
+        now=VALID_UNTIL + MOMENT,
+    )
+
+    assert (policy.state, policy.confirmed_at) == ("PENDING", None)
+
+
 @pytest.mark.parametrize("state", ["DECLINED", "INVALID", "EXPIRED", "BOUND"])
 def test_a_quote_that_has_ended_does_not_bind(state: str) -> None:
     with pytest.raises(QuoteNotBindable, match=state):

@@ -1,13 +1,19 @@
 """A valid world for the quote service's tests; each test changes what it is about."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from libs.common.db import Database
 from libs.common.ids import new_id
+from libs.common.plans.book import PlanBook
+from libs.common.plans.reading import load
+from libs.common.settings import PROGRAMMES
 from services.quote.events import QuoteIssued
 from services.quote.store.quotes import Quote, UsedKey
 
+BOOK: PlanBook = load(PROGRAMMES)
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 TENANT = "sbx-cssbuy-tests"
 
@@ -85,3 +91,21 @@ def an_event(quote: Quote) -> QuoteIssued:
 
 def a_key(key: str = "key-1", body: bytes = b"a") -> UsedKey:
     return UsedKey(key=key, body_sha256=body * 32)
+
+
+def wire(at: datetime) -> str:
+    """The instant as answers and events write it."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+async def said_of(
+    db: Database, quote_id: str, tenant_id: str = TENANT
+) -> list[tuple[str, Json]]:
+    """What is kept of the quote: each event's name and what it said, the first one first."""
+    async with db.transaction(tenant_id) as tx:
+        rows = await tx.fetch(
+            "SELECT type, data FROM history WHERE tenant_id = $1 AND key = $2 ORDER BY sequence",
+            tenant_id,
+            quote_id,
+        )
+    return [(row["type"].split(".")[2], json.loads(row["data"])) for row in rows]

@@ -1,6 +1,7 @@
 """What the quote service does about policies' events, through the machinery that delivers them."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -15,10 +16,10 @@ from libs.common.money import Money
 from libs.common.testclock import business_now
 from services.policy import events as policy
 from services.policy.domain.policies import PlanPin, Terms
-from services.quote.consumers import HANDLERS
+from services.quote.consumers import handlers
 from services.quote.store.quotes import Quote, get_quote, insert_quotes
 from tests.conftest import AppOf, DbOf, Token
-from tests.quote.builders import NOW, TENANT, a_quote, a_request
+from tests.quote.builders import BOOK, NOW, TENANT, a_quote, a_request, said_of, wire
 
 _offsets = iter(range(1_000_000))
 
@@ -71,7 +72,8 @@ def message(announcement: Announcement) -> Inbound:
 
 
 async def deliver(db: Database, *messages: Inbound) -> None:
-    await consumer.deliver(db, "quote", HANDLERS, messages)
+    running: Any = SimpleNamespace(plans=BOOK)
+    await consumer.deliver(db, "quote", handlers(running), messages)
 
 
 async def test_a_policys_quote_is_bound(db: Database) -> None:
@@ -162,15 +164,30 @@ async def test_a_quote_is_expired_after_its_last_instant_in_the_tenants_time(
     assert (in_time, late) == (("PRICED", ""), ("EXPIRED", "EXPIRED"))
 
 
-async def test_a_bound_quote_does_not_expire_and_a_declined_one_stays_declined(
-    db: Database,
-) -> None:
-    bound, declined = await a_stored_quote(db), await a_stored_quote(db, state="DECLINED")
+@pytest.mark.parametrize(
+    "state", ["DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED", "DECLINED", "INVALID"]
+)
+async def test_mp_13_only_a_price_runs_out_by_its_validity(db: Database, state: str) -> None:
+    bound, other = await a_stored_quote(db), await a_stored_quote(db, state=state)
     await deliver(db, message(issued(bound, "pol_1")))
 
     later = NOW + timedelta(days=30)
     assert (await stored(db, bound)).state_at(later) == "BOUND"
-    assert (await stored(db, declined)).state_at(later) == "DECLINED"
+    assert (await stored(db, other)).state_at(later) == state
+
+
+async def test_that_a_quote_is_bound_is_said_once(db: Database) -> None:
+    quote = await a_stored_quote(db)
+
+    await deliver(db, message(issued(quote, "pol_1")), message(issued(quote, "pol_1")))
+    await deliver(db, message(issued(quote, "pol_1")))
+
+    assert await said_of(db, quote.quote_id) == [
+        (
+            "QuoteBound",
+            {"quote_id": quote.quote_id, "policy_id": "pol_1", "bound_at": wire(NOW)},
+        )
+    ]
 
 
 async def dead_letters(admin_url: str) -> list[tuple[str, str]]:

@@ -114,6 +114,29 @@ def test_a_mixed_order_is_insured_for_what_is_accepted(
     assert goods.eligible_goods_value == money(Decimal(10 * classes.count("phone")), "MYR")
 
 
+@pytest.mark.parametrize(
+    ("decided", "verdict", "eligible"),
+    [
+        ("ACCEPT", Verdict.ACCEPT, 30),
+        ("DECLINE", Verdict.ACCEPT, 10),
+        (None, Verdict.ACCEPT, 10),
+    ],
+)
+def test_mp_28_a_persons_verdict_on_a_line_stands(
+    decided: str | None, verdict: Verdict, eligible: int
+) -> None:
+    items = (
+        {"class": "phone", "value": Decimal(10)},
+        {"class": "clothing", "value": Decimal(20), "verdict": decided},
+    )
+
+    goods = eligibility(MYPOZ, {"items": items})
+
+    assert goods.verdict is verdict
+    assert goods.verdicts[1] is Verdict(decided or "REFER")
+    assert goods.eligible_goods_value == money(Decimal(eligible), "MYR")
+
+
 def test_documents_name_the_fields_they_do_not_show() -> None:
     checked = documents(MYPOZ, {"shown": ("price", "picture")})
 

@@ -85,10 +85,10 @@ def the_offer(ask: AskQuote, plan: Plan, rate: ExchangeRate | None = None) -> Of
 # --- mixed goods -----------------------------------------------------------------------------
 
 
-def test_referred_lines_do_not_keep_accepted_ones_waiting() -> None:
+def test_mp_28_accepted_lines_are_priced_while_a_person_looks_at_the_others() -> None:
     offer = the_offer(an_ask(("book", 2, 30_000), ("toy", 1, 50_000)), REFERRING)
 
-    assert (offer.state, offer.warnings) == ("PRICED", ("GOODS_REFERRED",))
+    assert (offer.state, offer.warnings) == ("DRAFT", ("GOODS_REFERRED",))
     assert offer.price is not None
     assert offer.price.premium == Money(1_200, "CNY")
     assert offer.insured_value == Money(60_000, "CNY")

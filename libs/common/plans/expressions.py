@@ -100,7 +100,7 @@ def compile_expression(
             " Name its parts under `let`."
         )
     text = text.strip()
-    tree = _parse(text)
+    tree = parse(text)
     term = _Compiler(text, vocabulary).term(tree, depth=0)
     if term.kind not in expects and not (term.kind is Kind.NUMBER and Kind.LIMIT in expects):
         wanted = " or ".join(kind.value for kind in expects)
@@ -110,7 +110,8 @@ def compile_expression(
     )
 
 
-def _parse(text: str) -> ast.expr:
+def parse(text: str) -> ast.expr:
+    """The text as a tree, nothing of it checked yet; what is told of a plan is read from it too."""
     if not text.isprintable() or "\\" in text:
         raise BadExpression("An expression is one line of readable text, without backslashes.")
     try:

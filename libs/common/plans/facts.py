@@ -210,9 +210,9 @@ def _sum_of_items(facts: Facts) -> Decimal:
 def _eligible_goods_value(facts: Facts) -> Decimal:
     if not facts.items_of:
         return facts.number("goods_value")
-    verdict = facts.plan.goods.verdict
     return sum(
-        (i.value for i in facts.items_of if verdict(i.item_class) is Verdict.ACCEPT), _NO_FACT
+        (i.value for i in facts.items_of if verdict_of(facts.plan, i) is Verdict.ACCEPT),
+        _NO_FACT,
     )
 
 
@@ -230,13 +230,18 @@ def _claimed_value(facts: Facts) -> Decimal:
 
 def accepted_of_claimed(facts: Facts) -> tuple[Item, ...]:
     """The claimed items that the plan insures; all of the parcel where the whole is claimed."""
-    claimed, verdict = facts.codes("claimed_items"), facts.plan.goods.verdict
+    claimed = facts.codes("claimed_items")
     return tuple(
         item
         for item in facts.items_of
         if (item.id in claimed if claimed else facts["whole_parcel"])
-        and verdict(item.item_class) is Verdict.ACCEPT
+        and verdict_of(facts.plan, item) is Verdict.ACCEPT
     )
+
+
+def verdict_of(plan: Plan, item: Item) -> Verdict:
+    """What was decided of this line stands (MP-28); else the plan says by its class."""
+    return plan.goods.verdict(item.item_class) if item.verdict is None else item.verdict
 
 
 def _goods_limit(facts: Facts) -> Decimal:
@@ -302,4 +307,5 @@ __all__ = [
     "facts_of",
     "line_of",
     "premium_base",
+    "verdict_of",
 ]

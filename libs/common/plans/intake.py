@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from libs.common.plans.codes import Verdict
 from libs.common.plans.registry import (
     FACTS,
     FIRST_INSTANT,
@@ -99,10 +100,24 @@ def _item(name: str, entry: object) -> Item:
     item_id, item_class = entry.get("id", ""), entry["class"]
     if not isinstance(item_id, str) or not isinstance(item_class, str):
         raise _wrong(name, entry)
-    return Item(id=item_id, item_class=item_class, value=_number("goods_value", entry["value"]))
+    return Item(
+        id=item_id,
+        item_class=item_class,
+        value=_number("goods_value", entry["value"]),
+        verdict=_verdict(name, entry),
+    )
 
 
-_ITEM_KEYS = {"id", "class", "value"}
+_ITEM_KEYS = {"id", "class", "value", "verdict"}
+
+
+def _verdict(name: str, entry: Mapping[str, object]) -> Verdict | None:
+    given = entry.get("verdict")
+    if given is None:
+        return None
+    if not isinstance(given, str) or given not in Verdict.__members__:
+        raise _wrong(name, entry, f"; a verdict is one of {', '.join(Verdict)}")
+    return Verdict(given)
 
 
 def _claims(name: str, value: object) -> tuple[PriorClaim, ...]:

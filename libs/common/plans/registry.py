@@ -32,11 +32,15 @@ class BadFact(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A line of the parcel: its class decides whether it is insured; `value` is of the line."""
+    """A line of the parcel: its class decides whether it is insured; `value` is of the line.
+
+    `verdict` is what was decided of this very line, such as by a person (MP-28): it stands.
+    """
 
     id: str
     item_class: str
     value: Decimal
+    verdict: codes.Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,7 @@ class FactKind(Enum):
     CODES = "a list of texts"
     NUMBERS = "a list of numbers"
     TIME = "an instant with its zone"
-    ITEMS = "a list of items {id, class, value}"
+    ITEMS = "a list of items {id, class, value, verdict}"
     CLAIMS = "a list of claims {peril, outcome}"
 
 

@@ -28,7 +28,13 @@ def _write(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Item):
-        return {"id": value.id, "class": value.item_class, "value": f"{value.value:f}"}
+        decided = {} if value.verdict is None else {"verdict": value.verdict.value}
+        return {
+            "id": value.id,
+            "class": value.item_class,
+            "value": f"{value.value:f}",
+            **decided,
+        }
     if isinstance(value, PriorClaim):
         return {"peril": value.peril, "outcome": value.outcome}
     if isinstance(value, Mapping):

@@ -58,7 +58,13 @@ def _of_terms(cover: Cover) -> Mapping[str, Any]:
         "biy_value": total([item.value for item in own], cover.currency).decimal,
         "biy_weight_kg": sum((item.weight_kg for item in own), Decimal(0)),
         "items": tuple(
-            {"id": item.item_id, "class": item.item_class, "value": item.value.decimal}
+            {
+                "id": item.item_id,
+                "class": item.item_class,
+                "value": item.value.decimal,
+                # As it was sold: a line that a person accepted counts (MP-28).
+                "verdict": item.verdict,
+            }
             for item in terms.items
         ),
         "line": terms.line,

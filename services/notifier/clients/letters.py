@@ -14,8 +14,8 @@ from jinja2 import FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 
+from libs.common.money import format_money
 from libs.common.plans.clocks import last_in_time
-from libs.common.wire import format_money
 from services.notifier.domain import words
 from services.notifier.domain.notices import Notice
 

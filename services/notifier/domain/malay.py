@@ -1,19 +1,9 @@
-"""The words of the codes in Malay."""
+"""The words of the codes of letters in Malay."""
 
 from collections.abc import Mapping
 from typing import Final
 
 MALAY: Final[Mapping[str, Mapping[str, str]]] = {
-    "join": {"and": " dan ", "or": ", atau "},
-    "peril": {
-        "LOSS": "kehilangan bungkusan",
-        "SHORTAGE": "barang yang hilang",
-        "DAMAGE": "kerosakan",
-        "SEIZURE": "rampasan oleh kastam",
-        "RETURN": "pemulangan bungkusan",
-        "DELAY": "kelewatan",
-        "TAX": "duti atau cukai yang tidak dijangka",
-    },
     "outcome": {
         "APPROVED": "diluluskan",
         "PARTIAL": "diluluskan sebahagian",
@@ -77,36 +67,6 @@ MALAY: Final[Mapping[str, Mapping[str, str]]] = {
         "barang.",
         "NO_RESIDUAL_LOSS": "Selepas bayaran pihak lain, tiada kerugian yang tinggal.",
         "OTHER": "Terdapat sebab lain ({detail}).",
-    },
-    "cause": {
-        "force_majeure": "force majeure",
-        "war": "perang",
-        "riot": "rusuhan",
-        "strike": "mogok",
-        "natural_disaster": "bencana alam",
-        "detainment": "penahanan oleh pihak berkuasa",
-        "customs_act": "tindakan kastam",
-        "third_party_act": "tindakan pihak ketiga",
-        "wrong_address": "alamat salah atau tidak lengkap",
-        "recipient_refused": "penerima menolak bungkusan",
-        "fraud": "pengisytiharan palsu",
-    },
-    "evidence": {
-        "proof_of_purchase": "bukti pembelian",
-        "parcel_numbers": "nombor penjejakan bungkusan",
-        "value_document": "invois, tangkapan skrin pesanan atau resit yang menunjukkan nilai",
-        "carrier_loss_letter": "surat kehilangan daripada syarikat penghantaran",
-        "provider_loss_confirmation": "pengesahan kehilangan daripada penyedia",
-        "police_report": "laporan polis",
-        "customs_letter": "surat kastam",
-        "unboxing_video": "video buka bungkusan",
-        "product_images": "gambar barang",
-        "damage_photos": "gambar kerosakan",
-        "damage_list": "senarai kerosakan",
-        "outer_packaging_photos": "gambar semua sisi pembungkusan luar",
-        "weight_photo": "gambar bungkusan di atas penimbang",
-        "carrier_damage_report": "laporan kerosakan syarikat penghantaran",
-        "delivery_record": "rekod penghantaran",
     },
     "paper_field": {
         "product_name": "nama produk",

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from libs.common.wire import MoneyView, View, format_minor
+from libs.common.money import format_minor
+from libs.common.wire import MoneyView, View
 from services.policy.domain.batches import Answer, Batch, Refused
 
 # A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).

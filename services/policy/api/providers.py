@@ -21,12 +21,12 @@ from libs.common.problems import InvalidRequest
 from libs.common.signatures import Headers
 from libs.common.web import decode, read_json
 from services.policy.store import Notice
+from services.policy.store.notices import RECEIVED
 from services.policy.usecases import KINDS
 from services.policy.usecases.notices import (
     DISPUTE_LOST,
     DISPUTE_OPENED,
     DISPUTE_WON,
-    RECEIVED,
     REFUNDED,
 )
 

@@ -194,11 +194,12 @@ def bind(
     """A policy on the offer, its premium still to come.
 
     `premium`, where given, is what the customer was shown; PremiumDiffers when it is not the quote's.
-    The quote is valid up to and including `valid_until`. OptedOut where the customer's last word was
-    no; ConsentMissing where the tenant wants a word and there is none.
+    A price is valid up to and including `valid_until`. A quote that is being verified has none yet:
+    it ends by the clock of its papers (MP-13), and then its state says so. OptedOut where the
+    customer's last word was no; ConsentMissing where the tenant wants a word and there is none.
     """
     _must_be_wanted(offer, needs_consent=needs_consent)
-    if now > offer.valid_until:
+    if offer.state not in VERIFYING and now > offer.valid_until:
         raise QuoteExpired(
             f"Quote {offer.quote_id} was valid until {offer.valid_until.isoformat()}. "
             "Ask for a new one.",

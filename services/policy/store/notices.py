@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from libs.common.db import Row, Tx
 from libs.common.errors import NotFound
 from libs.common.money import Money
 from libs.common.pagination import Moment
+
+# The one kind that waits for nothing: it is the payment.
+RECEIVED: Final = "payment.received"
 
 _HOOK = "hook_id, tenant_id, provider, sealed_secret, sealed_former, former_until, created_at"
 _NOTICE = """
@@ -170,15 +174,16 @@ async def save_notice(tx: Tx, notice: Notice, *, tenant_id: str) -> None:
 
 
 async def list_waiting(tx: Tx, references: Sequence[str], *, tenant_id: str) -> list[Notice]:
-    """Those about payments of these references, in the order they came."""
+    """Those that wait for payments of these references, in the order they came."""
     rows = await tx.fetch(
         f"""
         SELECT {_NOTICE} FROM payment_notices
-        WHERE tenant_id = $1 AND reference = ANY ($2) AND state = 'WAITING'
+        WHERE tenant_id = $1 AND reference = ANY ($2) AND state = 'WAITING' AND kind <> $3
         ORDER BY received_at, notice_id
         """,
         tenant_id,
         references,
+        RECEIVED,
     )
     return [_notice(row) for row in rows]
 

@@ -10,12 +10,11 @@ from libs.common.errors import NotHereYet, Refusal, Unavailable
 from libs.common.money import Money
 from libs.common.plans.book import PlanBook
 from services.policy import store
-from services.policy.store import Notice
+from services.policy.store.notices import RECEIVED, Notice
 from services.policy.usecases import payments, reversals
 from services.policy.usecases.payments import Received, RecordPayment
 from services.policy.usecases.reversals import Movement, UnknownPayment
 
-RECEIVED: Final = "payment.received"
 REFUNDED: Final = "payment.refunded"
 DISPUTE_OPENED: Final = "dispute.opened"
 DISPUTE_WON: Final = "dispute.won"

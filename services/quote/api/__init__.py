@@ -1,1 +1,1 @@
-"""The quote service's routes: the catalogue, and quotes."""
+"""The quote service's routes: the catalogue, quotes, their verification and what customers chose."""

@@ -45,6 +45,7 @@ router = APIRouter(tags=["quotes"])
 _log = structlog.get_logger()
 
 
+# As the document has it; `_Rows` reads it without reading its rows.
 class QuotesRequest(Asked, frozen=True, kw_only=True):
     """Several parcels to be insured, each as in `POST /v1/quotes`."""
 

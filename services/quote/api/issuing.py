@@ -76,7 +76,9 @@ async def issue_quote(
         plans=tuple(plan.plan for plan in plans),
         key=used,
     )
-    return await writer.write(quote, usecases.quote_issued(issued))
+    return await writer.write(
+        quote, usecases.quote_issued(issued), usecases.opened_with(issued)
+    )
 
 
 def _has_one_reading(body: bytes) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Query
 
 from libs.common.auth import QUOTES_READ, Caller, requires
+from libs.common.db import Database
 from libs.common.money import money
 from libs.common.plans.book import UnknownPlan
 from libs.common.plans.values import LimitRow, Plan
@@ -13,11 +14,19 @@ from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts, Running, now_of
 from libs.common.web import api_router
 from libs.common.wire import MoneyView, View
-from services.quote.usecases import current_plan, takes_insured_value, unknown_plan
+from services.quote.usecases import (
+    current_plan,
+    takes_insured_value,
+    unknown_plan,
+    wording_ids,
+)
 
 router = api_router("/v1", tags=["plans"])
 
 Reader = Annotated[Caller, requires(QUOTES_READ, or_service=True)]
+Version = Annotated[
+    int | None, Query(ge=1, le=9_999, description="An older one; the current one if unset.")
+]
 
 
 class PremiumView(View):
@@ -69,6 +78,8 @@ class PlanView(View):
     documents: list[str]
     """Papers a person looks at before the premium is confirmed."""
     quote_days: int | None
+    wordings: dict[str, str]
+    """By language: the id of the plan in plain words, which a consent names."""
 
     @classmethod
     def of(cls, plan: Plan, *, is_on_sale: bool) -> "PlanView":
@@ -94,6 +105,7 @@ class PlanView(View):
             exclusions=list(plan.exclusions),
             documents=[document.kind for document in plan.documents],
             quote_days=None if plan.quote_validity is None else plan.quote_validity.count,
+            wordings=wording_ids(plan),
         )
 
 
@@ -117,11 +129,17 @@ async def show_plan(
     caller: Reader,
     db: Db,
     parts: Parts,
-    version: Annotated[
-        int | None, Query(ge=1, le=9_999, description="An older one; the current one if unset.")
-    ] = None,
+    version: Version = None,
 ) -> PlanView:
     """A plan you sell. A plan that is nowhere and another's are the same 404."""
+    found, is_on_sale = await sold_plan(plan, version, caller, db, parts)
+    return PlanView.of(found, is_on_sale=is_on_sale)
+
+
+async def sold_plan(
+    plan: str, version: int | None, caller: Caller, db: Database, parts: Running
+) -> tuple[Plan, bool]:
+    """That version, or the current one, and whether it is on sale; UnknownPlan where not sold."""
     sold = sold_by(parts, caller.tenant_id)
     if plan not in sold:
         raise unknown_plan(plan, sold)
@@ -129,9 +147,9 @@ async def show_plan(
     if version is None:
         if current is None:
             raise UnknownPlan(f"{plan} is not on sale today; ask for a version of it.")
-        return PlanView.of(current, is_on_sale=True)
+        return current, True
     found = parts.plans.get(plan, version)
-    return PlanView.of(found, is_on_sale=found is current)
+    return found, found is current
 
 
 def sold_by(parts: Running, tenant_id: str) -> tuple[str, ...]:

@@ -8,16 +8,17 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from libs.common import history
 from libs.common.auth import QUOTES_READ, QUOTES_WRITE, Caller, requires
 from libs.common.idempotency import bare_key
 from libs.common.pagination import BadCursor, Listing, Page, Paging, Span, paging, span
 from libs.common.problems import problem_responses
 from libs.common.service import Db, now_of
 from libs.common.web import api_router, require_json
-from libs.common.wire import Code, OneLine, View
+from libs.common.wire import Code, View
 from services.quote.api.issuing import issue_quote, read_request
 from services.quote.api.views import answer_at
-from services.quote.store import quotes
+from services.quote.store import consents, quotes
 from services.quote.store.quotes import NEWEST, QuotesWanted, UnknownQuote
 from services.quote.store.writer import Written
 
@@ -77,7 +78,8 @@ async def list_quotes(
         Code | None, Query(description="Only quotes with an offer of this plan.")
     ] = None,
     order_ref: Annotated[
-        str | None, OneLine(128), Query(description="Only quotes for this order.")
+        str | None,
+        Query(min_length=1, max_length=128, description="Only quotes for this order."),
     ] = None,
 ) -> Page[QuoteSummary]:
     """Your quotes, newest first."""
@@ -115,10 +117,16 @@ async def show_quote(
     quote_id: str, caller: Annotated[Caller, requires(QUOTES_READ, or_service=True)], db: Db
 ) -> Response:
     """A quote as it was issued, with the state it has now. Unknown and another's are the same 404."""
-    now = await now_of(db, caller)
-    async with db.transaction(caller.tenant_id) as tx:
-        quote = await quotes.get_quote(tx, quote_id, tenant_id=caller.tenant_id)
-    return Response(answer_at(quote, now), media_type="application/json")
+    tenant_id, now = caller.tenant_id, await now_of(db, caller)
+    async with db.transaction(tenant_id) as tx:
+        quote = await quotes.get_quote(tx, quote_id, tenant_id=tenant_id)
+        consent = await consents.find_latest(tx, quote_id, tenant_id=tenant_id)
+        version = await history.version_of(tx, quote_id, tenant_id=tenant_id)
+    return Response(
+        answer_at(quote, consent, now),
+        headers=history.etag(version),
+        media_type="application/json",
+    )
 
 
 async def _body(receive: Receive) -> bytes:

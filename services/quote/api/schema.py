@@ -109,6 +109,7 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
     "exchange_rate": None,
     "missing": [],
     "confirmed_at": None,
+    "consent": None,
     "offers": [
         {
             "plan": "cssecure",
@@ -129,6 +130,11 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
             "limit_rules": ["CS-05", "CS-06"],
             "perils": ["LOSS", "SEIZURE", "DAMAGE", "SHORTAGE", "DELAY", "RETURN"],
             "exclusions": ["fraud"],
+            "wordings": {
+                "en": "cssecure.v2.en.000000000000",
+                "zh-Hans": "cssecure.v2.zh-Hans.000000000000",
+                "ms": "cssecure.v2.ms.000000000000",
+            },
             "items": [
                 {
                     "item_id": "1",

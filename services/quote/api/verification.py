@@ -1,46 +1,58 @@
-"""Proof of purchase: uploaded by the customer, looked at by the staff."""
+"""The staff's word: on the papers and the amount, and on goods that the plan refers."""
 
-from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+import msgspec
+from fastapi import Request, Response
 from pydantic import Field
 
-from libs.common.auth import QUOTES_VERIFY, QUOTES_WRITE, Caller, requires
-from libs.common.files import Files, examine
+from libs.common.auth import QUOTES_VERIFY, Caller, requires
+from libs.common.history import BadETag, ChangedMeanwhile, IfMatch
 from libs.common.idempotency import key_of
-from libs.common.plans.codes import EVIDENCE
+from libs.common.plans.codes import Verdict
 from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts, now_of
 from libs.common.web import api_router
-from libs.common.wire import Body, Code, Matching, MoneyIn, MoneyView, OneLine, View
+from libs.common.wire import (
+    Body,
+    Code,
+    MoneyIn,
+    MoneyView,
+    OneLine,
+    Prose,
+    View,
+)
 from services.quote import usecases
-from services.quote.store.quotes import Document, Quote, UnknownQuote
-from services.quote.usecases.verification import AlreadyVerified, NoDocuments, NothingToVerify
+from services.quote.api.requests import MAX_ITEMS, QuoteRequest
+from services.quote.api.views import OfferView
+from services.quote.api.work import with_etag
+from services.quote.store import quotes, verifications
+from services.quote.store.quotes import Quote, UnknownQuote
+from services.quote.store.verifications import (
+    Verification,
+)
+from services.quote.usecases.held import (
+    AlreadyVerified,
+    DocumentsTooLate,
+    Json,
+    NothingToVerify,
+    offer_of,
+)
+from services.quote.usecases.quotes import AskQuote, IssuedQuote, Offer
+from services.quote.usecases.reviews import AlreadyReviewed, NothingToReview, VerdictsDiffer
+from services.quote.usecases.verification import (
+    GoodsNotReviewed,
+    NoDocuments,
+    NothingInsured,
+    VerifiedInOtherCurrency,
+)
 
 router = api_router("/v1", tags=["quotes"])
-# Bodies that are files, not JSON.
-raw = APIRouter(prefix="/v1", tags=["quotes"])
 
-Kind = Annotated[
-    str, Matching("|".join(sorted(EVIDENCE)), f"one of {', '.join(sorted(EVIDENCE))}")
-]
+ItemId = Annotated[str, OneLine(64)]
 
-
-class DocumentView(View):
-    evidence_id: str
-    quote_id: str
-    kind: str
-    name: str
-    sha256: str
-    size_bytes: int
-    media_type: str
-    uploaded_at: datetime
-
-    @classmethod
-    def of(cls, document: Document) -> "DocumentView":
-        return cls(**asdict(document))
+_request = msgspec.json.Decoder(QuoteRequest)
 
 
 class VerificationRequest(Body):
@@ -72,43 +84,39 @@ class VerificationView(View):
         )
 
 
-@raw.post(
-    "/quotes/{quote_id}/documents",
-    status_code=201,
-    response_model=DocumentView,
-    responses=problem_responses(UnknownQuote, NothingToVerify, AlreadyVerified),
-)
-async def upload_document(
-    quote_id: str,
-    request: Request,
-    kind: Annotated[Kind, Query(description="What it is, such as proof_of_purchase.")],
-    name: Annotated[str, OneLine(120), Query(description="The file's name, for people.")],
-    caller: Annotated[Caller, requires(QUOTES_WRITE)],
-    db: Db,
-    parts: Parts,
-) -> Response:
-    """Upload a purchase paper: its bytes are the body."""
-    content = await request.body()
-    file = examine(content)
-    key = await key_of(request, caller.tenant_id)
-    files: Files = request.app.state.files
-    # Bytes before row: a row never names a file that is not there.
-    await files.keep(caller.tenant_id, file, content)
-    now = await now_of(db, caller)
-    command = usecases.KeepDocument(
-        tenant_id=caller.tenant_id, quote_id=quote_id, kind=kind, name=name, file=file
-    )
-    async with db.transaction(caller.tenant_id) as tx:
-        if (answer := await key.replay(tx)) is not None:
-            return answer
-        document = await usecases.keep_document(tx, parts.plans, command, now=now)
-        return await key.keep(tx, 201, DocumentView.of(document))
+class ReviewRequest(Body):
+    verdicts: Annotated[
+        dict[ItemId, Literal["ACCEPT", "DECLINE"]], Field(min_length=1, max_length=MAX_ITEMS)
+    ]
+    """One for each line that the plan refers, by its `item_id`."""
+    note: Annotated[str, Prose(1_000)] | None = None
+    """For the staff: it is not told to the customer."""
+
+
+class ReviewView(View):
+    quote_id: str
+    state: str
+    """PRICED: it can be bound. DRAFT, UNDER_VERIFICATION, INFO_REQUIRED: papers are still wanted."""
+    confirmed_at: datetime | None
+    premium: MoneyView | None
+    insured_value: MoneyView | None
 
 
 @router.post(
     "/quotes/{quote_id}/verification",
     response_model=VerificationView,
-    responses=problem_responses(UnknownQuote, NothingToVerify, AlreadyVerified, NoDocuments),
+    responses=problem_responses(
+        UnknownQuote,
+        NothingToVerify,
+        AlreadyVerified,
+        DocumentsTooLate,
+        NoDocuments,
+        GoodsNotReviewed,
+        NothingInsured,
+        VerifiedInOtherCurrency,
+        ChangedMeanwhile,
+        BadETag,
+    ),
 )
 async def verify_quote(
     quote_id: str,
@@ -117,6 +125,7 @@ async def verify_quote(
     caller: Annotated[Caller, requires(QUOTES_VERIFY)],
     db: Db,
     parts: Parts,
+    if_match: IfMatch = None,
 ) -> Response:
     """The staff's word on the papers: what is missing, or the amount, confirmed to the customer now."""
     key = await key_of(request, caller.tenant_id)
@@ -128,9 +137,85 @@ async def verify_quote(
         value=None if body.verified_value is None else body.verified_value.to_money(),
         paid=None if body.actual_payment is None else body.actual_payment.to_money(),
         verified_by=caller.subject,
+        if_match=if_match,
     )
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.replay(tx)) is not None:
             return answer
         quote = await usecases.verify_quote(tx, parts.plans, command, now=now)
-        return await key.keep(tx, 200, VerificationView.of(quote, body))
+        answer = await key.keep(tx, 200, VerificationView.of(quote, body))
+        return await with_etag(tx, answer, quote.quote_id, caller.tenant_id)
+
+
+@router.post(
+    "/quotes/{quote_id}/review",
+    response_model=ReviewView,
+    responses=problem_responses(
+        UnknownQuote,
+        NothingToVerify,
+        AlreadyVerified,
+        DocumentsTooLate,
+        NothingToReview,
+        AlreadyReviewed,
+        VerdictsDiffer,
+        ChangedMeanwhile,
+        BadETag,
+    ),
+)
+async def review_quote(
+    quote_id: str,
+    body: ReviewRequest,
+    request: Request,
+    caller: Annotated[Caller, requires(QUOTES_VERIFY)],
+    db: Db,
+    parts: Parts,
+    if_match: IfMatch = None,
+) -> Response:
+    """Which of the goods that the plan refers are insured; the offer is priced anew with that."""
+    key = await key_of(request, caller.tenant_id)
+    now = await now_of(db, caller)
+    async with db.transaction(caller.tenant_id) as tx:
+        if (answer := await key.replay(tx)) is not None:
+            return answer
+        asked = await quotes.get_quote(tx, quote_id, tenant_id=caller.tenant_id)
+        command = usecases.ReviewQuote(
+            tenant_id=caller.tenant_id,
+            quote_id=quote_id,
+            ask=_ask_of(asked),
+            verdicts={item_id: Verdict(one) for item_id, one in body.verdicts.items()},
+            note=body.note,
+            reviewed_by=caller.subject,
+            if_match=if_match,
+        )
+        quote = await usecases.review_quote(tx, parts.plans, command, _shown, now=now)
+        reviewed = await verifications.get_verification(
+            tx, quote_id, tenant_id=caller.tenant_id
+        )
+        answer = await key.keep(tx, 200, _review_view(quote, reviewed))
+        return await with_etag(tx, answer, quote_id, caller.tenant_id)
+
+
+def _ask_of(quote: Quote) -> AskQuote:
+    """The parcel as it was understood when the quote was asked."""
+    return _request.decode(quote.request).to_ask(quote.tenant_id)
+
+
+def _shown(issued: IssuedQuote, offer: Offer) -> Json:
+    shown: Json = msgspec.json.decode(msgspec.json.encode(OfferView.of(issued, offer)))
+    return shown
+
+
+def _review_view(quote: Quote, reviewed: Verification) -> ReviewView:
+    offer = offer_of(quote, reviewed.plan) or {}
+    is_available = offer["state"] != "DECLINED"
+    return ReviewView(
+        quote_id=quote.quote_id,
+        state=quote.state,
+        confirmed_at=quote.confirmed_at,
+        premium=_money_view(offer["premium"]),
+        insured_value=_money_view(offer["insured_value"]) if is_available else None,
+    )
+
+
+def _money_view(amount: object) -> MoneyView | None:
+    return None if amount is None else MoneyView.model_validate(amount)

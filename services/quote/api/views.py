@@ -7,11 +7,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from libs.common.money import Money
-from libs.common.wire import format_money
+from libs.common.money import Money, format_money
 from services.quote.domain import ExchangeRate
+from services.quote.store.consents import Consent
 from services.quote.store.quotes import Quote
-from services.quote.usecases import AskedItem, IssuedQuote, Offer, OfferedLine
+from services.quote.usecases import AskedItem, IssuedQuote, Offer, OfferedLine, wording_ids
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,6 +211,12 @@ class OfferView(Answer, frozen=True, kw_only=True):
     ]
     perils: tuple[str, ...]
     exclusions: tuple[str, ...]
+    wordings: Annotated[
+        dict[str, str],
+        Meta(
+            description="By language: the id of the plan in plain words, for a consent to name."
+        ),
+    ]
     items: tuple[ItemVerdict, ...]
     terms: TermsShown | None
 
@@ -236,6 +242,7 @@ class OfferView(Answer, frozen=True, kw_only=True):
             limit_rules=() if limit.row is None else limit.row.rules,
             perils=tuple(name for name, peril in plan.perils.items() if peril.enabled),
             exclusions=plan.exclusions,
+            wordings=wording_ids(plan),
             items=tuple(ItemVerdict.of(line) for line in offer.lines),
             terms=TermsShown.of(quote, offer),
         )
@@ -253,6 +260,24 @@ class ExchangeRateShown(Answer, frozen=True, kw_only=True):
         return cls(currency=rate.currency, rate=rate.rate, day=rate.day)
 
 
+class ConsentShown(Answer, frozen=True, kw_only=True):
+    choice: Annotated[str, Meta(description="OPT_IN or OPT_OUT.")]
+    plan: str
+    consent_id: str
+    wording_id: str
+    given_at: datetime
+
+    @classmethod
+    def of(cls, consent: Consent) -> "ConsentShown":
+        return cls(
+            choice=consent.choice,
+            plan=consent.plan,
+            consent_id=consent.consent_id,
+            wording_id=consent.wording_id,
+            given_at=consent.given_at,
+        )
+
+
 class QuoteView(Answer, frozen=True, kw_only=True):
     """A quote, with the offer of each plan that was asked."""
 
@@ -261,11 +286,19 @@ class QuoteView(Answer, frozen=True, kw_only=True):
         str,
         Meta(
             description="PRICED: an offer can be bound. DRAFT: papers or goods are still to be "
-            "looked at. DECLINED: no plan insures this parcel. EXPIRED, BOUND: it is over."
+            "looked at. UNDER_VERIFICATION: the staff look at them. INFO_REQUIRED: better papers "
+            "are wanted. DECLINED: no plan insures this parcel. INVALID: the papers did not come. "
+            "EXPIRED, BOUND: it is over."
         ),
     ]
     created_at: datetime
-    valid_until: Annotated[datetime, Meta(description="The last instant it can be bound.")]
+    valid_until: Annotated[
+        datetime,
+        Meta(
+            description="The last instant a PRICED quote can be bound; set anew when the amount is "
+            "confirmed. One that waits for papers or staff can be bound meanwhile."
+        ),
+    ]
     offers: tuple[OfferView, ...]
     exchange_rate: Annotated[
         ExchangeRateShown | None,
@@ -279,6 +312,9 @@ class QuoteView(Answer, frozen=True, kw_only=True):
     ] = ()
     confirmed_at: Annotated[
         datetime | None, Meta(description="When the amount was confirmed to the customer.")
+    ] = None
+    consent: Annotated[
+        ConsentShown | None, Meta(description="The customer's latest choice; null: none yet.")
     ] = None
 
     @classmethod
@@ -306,18 +342,21 @@ class _Stored(Answer, frozen=True, kw_only=True):
     exchange_rate: ExchangeRateShown | None = None
     missing: tuple[str, ...] = ()
     confirmed_at: datetime | None = None
+    consent: ConsentShown | None = None
 
 
 _stored = msgspec.json.Decoder(_Stored)
 
 
-def answer_at(quote: Quote, now: datetime) -> bytes:
-    """The quote's answer with the state it has at `now`."""
+def answer_at(quote: Quote, consent: Consent | None, now: datetime) -> bytes:
+    """The quote's answer with the state it has at `now`, and the choice that stands."""
     answer = msgspec.structs.replace(
         _stored.decode(quote.verified or quote.answer),
         state=quote.state_at(now),
+        valid_until=quote.valid_until,
         missing=quote.missing,
         confirmed_at=quote.confirmed_at,
+        consent=None if consent is None else ConsentShown.of(consent),
     )
     return msgspec.json.encode(answer)
 

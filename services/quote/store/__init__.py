@@ -1,1 +1,1 @@
-"""What the quote service keeps: `quotes` in SQL, and the `writer` that adds to them."""
+"""What the quote service keeps: quotes, verifications and consents, and the `writer` of new quotes."""

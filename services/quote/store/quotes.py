@@ -8,9 +8,13 @@ from libs.common.db import Row, Tx
 from libs.common.errors import NotFound
 from libs.common.pagination import Span
 
-# A quote that only waits for its customer can run out; one that is decided stays what it is.
-OPEN_STATES = frozenset({"DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED", "PRICED"})
-STATES = OPEN_STATES | {"DECLINED", "INVALID", "BOUND", "EXPIRED"}
+# A quote that only waits for its customer can run out. One that waits for papers ends by their
+# own clock (MP-13), one that waits for the staff does not end by itself, and one that is decided
+# stays what it is.
+OPEN_STATES = frozenset({"PRICED"})
+STATES = OPEN_STATES | {
+    "DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED", "DECLINED", "INVALID", "BOUND", "EXPIRED",
+}  # fmt: skip
 
 Position = tuple[datetime, str]
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
@@ -24,6 +28,10 @@ _COLUMNS = """
 
 class UnknownQuote(NotFound):
     """The general code: whether a quote is another's is nobody's business."""
+
+
+class UnknownDocument(NotFound):
+    """The general code: it may be another quote's, or another's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +64,7 @@ class Quote:
     confirmed_at: datetime | None = None
 
     def state_at(self, now: datetime) -> str:
-        """EXPIRED after `valid_until`, as long as it is neither bound nor decided otherwise."""
+        """EXPIRED after `valid_until`, as long as it is PRICED and nobody has bound it."""
         return "EXPIRED" if self.state in OPEN_STATES and now > self.valid_until else self.state
 
 
@@ -141,12 +149,12 @@ async def lock_quote(tx: Tx, quote_id: str, *, tenant_id: str) -> Quote:
     return _quote(row)
 
 
-async def save_verification(tx: Tx, quote: Quote, *, verified_by: str | None = None) -> None:
-    """The quote's state, what is missing, and what was confirmed."""
+async def save_quote(tx: Tx, quote: Quote, *, verified_by: str | None = None) -> None:
+    """The quote's state and validity, what is missing, and what was confirmed."""
     await tx.execute(
         """
         UPDATE quotes SET state = $3, missing = $4, verified = $5, confirmed_at = $6,
-            verified_by = coalesce($7, verified_by)
+            verified_by = coalesce($7, verified_by), valid_until = $8
         WHERE quote_id = $1 AND tenant_id = $2
         """,
         quote.quote_id,
@@ -156,6 +164,7 @@ async def save_verification(tx: Tx, quote: Quote, *, verified_by: str | None = N
         None if quote.verified is None else quote.verified.decode(),
         quote.confirmed_at,
         verified_by,
+        quote.valid_until,
     )
 
 
@@ -188,6 +197,24 @@ async def list_documents(tx: Tx, quote_id: str, *, tenant_id: str) -> list[Docum
         tenant_id,
     )
     return [Document(**dict(row)) for row in rows]
+
+
+async def get_document(tx: Tx, quote_id: str, evidence_id: str, *, tenant_id: str) -> Document:
+    """UnknownDocument where this quote has no such paper, another's included."""
+    row = await tx.fetchrow(
+        """
+        SELECT evidence_id, quote_id, kind, name, sha256, size_bytes, media_type, uploaded_at
+        FROM documents WHERE evidence_id = $1 AND quote_id = $2 AND tenant_id = $3
+        """,
+        evidence_id,
+        quote_id,
+        tenant_id,
+    )
+    if row is None:
+        raise UnknownDocument(
+            f"Quote {quote_id} of your account has no document {evidence_id}."
+        )
+    return Document(**dict(row))
 
 
 async def list_quotes(
@@ -244,24 +271,35 @@ async def find_quotes_of_keys(
 
 async def bind_quotes(
     tx: Tx, bound: Sequence[tuple[str, str, str]]
-) -> set[tuple[str, str, str]]:
-    """Of these (tenant, quote, policy) those whose quote is the policy's now; a repeat is too.
+) -> dict[tuple[str, str, str], bool]:
+    """Of these (tenant, quote, policy) those whose quote is the policy's now, and whether it is new.
 
-    A quote goes to one policy: a second one's is not among them, nor is an unknown quote's.
+    A quote goes to one policy: a second one's is not among them, nor is an unknown quote's. One
+    that ended before we heard of its policy stays ended.
     """
     rows = await tx.fetch(
         """
-        UPDATE quotes q SET state = 'BOUND', policy_id = b.policy_id
-        FROM unnest($1::text[], $2::text[], $3::text[]) AS b (tenant_id, quote_id, policy_id)
-        WHERE q.tenant_id = b.tenant_id AND q.quote_id = b.quote_id
-            AND (q.policy_id IS NULL OR q.policy_id = b.policy_id)
-        RETURNING q.tenant_id, q.quote_id, q.policy_id
+        WITH held AS (
+            SELECT q.tenant_id, q.quote_id, q.policy_id AS bound_by, b.policy_id
+            FROM quotes q
+            JOIN unnest($1::text[], $2::text[], $3::text[]) AS b (tenant_id, quote_id, policy_id)
+                ON q.tenant_id = b.tenant_id AND q.quote_id = b.quote_id
+            ORDER BY q.quote_id FOR UPDATE OF q
+        )
+        UPDATE quotes q SET policy_id = h.policy_id,
+            state = CASE WHEN q.state IN ('DECLINED', 'INVALID') THEN q.state ELSE 'BOUND' END
+        FROM held h
+        WHERE q.tenant_id = h.tenant_id AND q.quote_id = h.quote_id
+            AND (q.policy_id IS NULL OR q.policy_id = h.policy_id)
+        RETURNING q.tenant_id, q.quote_id, q.policy_id, h.bound_by IS NULL AS is_new
         """,
         [tenant_id for tenant_id, _, _ in bound],
         [quote_id for _, quote_id, _ in bound],
         [policy_id for _, _, policy_id in bound],
     )
-    return {(row["tenant_id"], row["quote_id"], row["policy_id"]) for row in rows}
+    return {
+        (row["tenant_id"], row["quote_id"], row["policy_id"]): row["is_new"] for row in rows
+    }
 
 
 def _quote(row: Row) -> Quote:

@@ -24,6 +24,7 @@ from libs.common.idempotency import KeyReused
 from libs.common.testclock import SANDBOX_PREFIX
 from services.quote.events import QuoteIssued
 from services.quote.store.quotes import Quote, UsedKey, find_quotes_of_keys, insert_quotes
+from services.quote.store.verifications import Verification, insert_verifications
 
 # More would only wait longer than a checkout does.
 MAX_WAITING = 1_000
@@ -46,11 +47,14 @@ class Written:
 
 
 class _Waiting:
-    __slots__ = ("done", "event", "quote")
+    __slots__ = ("done", "event", "quote", "verification")
 
-    def __init__(self, quote: Quote, event: QuoteIssued) -> None:
+    def __init__(
+        self, quote: Quote, event: QuoteIssued, verification: Verification | None
+    ) -> None:
         self.quote = quote
         self.event = event
+        self.verification = verification
         self.done: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
 
     def answer(self, earlier: Quote | None) -> None:
@@ -82,16 +86,19 @@ class QuoteWriter:
         self._under_way = 0
         self._is_open = True
 
-    async def write(self, quote: Quote, event: QuoteIssued) -> Written:
+    async def write(
+        self, quote: Quote, event: QuoteIssued, verification: Verification | None = None
+    ) -> Written:
         """Store the quote and announce it; returns after the commit.
 
+        `verification` is stored beside a quote that waits for papers or a person.
         Where its key was used before the earlier quote is returned, or KeyReused raised when that
         was another request. Unavailable when too many wait, when the writer stops, or when the
         database is away; TimeoutError when patience is at its end.
         """
         if not self._is_open or len(self._queue) >= MAX_WAITING:
             raise Unavailable("Too many quotes are being written. Try again in a moment.")
-        waiting = _Waiting(quote, event)
+        waiting = _Waiting(quote, event, verification)
         self._queue.append(waiting)
         if self._is_due():
             self._wake.set()
@@ -181,7 +188,10 @@ class QuoteWriter:
         """Write the batch; by their ids, the earlier quotes of those whose key was used before."""
         async with self._db.transaction(*sorted({w.quote.tenant_id for w in batch})) as tx:
             new = await insert_quotes(tx, [w.quote for w in batch])
-            await _announce(tx, [w for w in batch if w.quote.quote_id in new])
+            written = [w for w in batch if w.quote.quote_id in new]
+            opened = [w.verification for w in written if w.verification is not None]
+            await insert_verifications(tx, opened)
+            await _announce(tx, written)
             return await _earlier(tx, [w.quote for w in batch if w.quote.quote_id not in new])
 
 

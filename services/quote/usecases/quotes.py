@@ -8,15 +8,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 
+from libs.common import outbox
 from libs.common.db import Tx
 from libs.common.errors import Conflict, Fault
+from libs.common.events import Announcement
 from libs.common.money import Money, WrongCurrency, zero
 from libs.common.plans.book import PlanBook, UnknownPlan
 from libs.common.plans.clocks import local_day
 from libs.common.plans.codes import Verdict
 from libs.common.plans.facts import Item, facts_of
 from libs.common.plans.values import Plan
+from libs.common.testclock import SANDBOX_PREFIX
 from services.quote import events
 from services.quote.domain import (
     USD,
@@ -33,7 +37,7 @@ from services.quote.domain import (
     quote_limit,
     reads_order_value,
 )
-from services.quote.events import QuoteIssued
+from services.quote.events import QuoteBound, QuoteIssued
 from services.quote.store import quotes
 from services.quote.store.rates import RateKey
 
@@ -41,6 +45,7 @@ from services.quote.store.rates import RateKey
 DEFAULT_VALID_DAYS = 7
 
 PRICED, DRAFT, DECLINED = "PRICED", "DRAFT", "DECLINED"
+UNDER_VERIFICATION = "UNDER_VERIFICATION"
 
 # Why an offer is not available; OVER_LIMIT and OVER_VALUE come from the plan's own check.
 NOT_ON_OFFER = "NOT_ON_OFFER"
@@ -76,6 +81,8 @@ class AskedItem:
     weight_kg: Decimal = Decimal(0)
     source: str = "agent"
     marks: tuple[str, ...] = ()
+    # What a person said of a line that the plan refers (MP-28).
+    verdict: Verdict | None = None
 
     @property
     def unit_price(self) -> Money:
@@ -177,8 +184,17 @@ class IssuedQuote:
     @property
     def state(self) -> str:
         """The furthest that any offer got (domain.md 2.7)."""
-        states = {offer.state for offer in self.offers}
-        return next((state for state in (PRICED, DRAFT) if state in states), DECLINED)
+        if any(offer.state == PRICED for offer in self.offers):
+            return PRICED
+        waiting = self.waiting_offer
+        if waiting is None:
+            return DECLINED
+        return DRAFT if waiting.plan.documents else UNDER_VERIFICATION
+
+    @property
+    def waiting_offer(self) -> Offer | None:
+        """The one whose papers or goods a person must see first."""
+        return next((offer for offer in self.offers if offer.state == DRAFT), None)
 
 
 def current_plan(book: PlanBook, plan: str, now: datetime) -> Plan | None:
@@ -243,7 +259,7 @@ def issue_quote(
         ask=ask,
         offers=offers,
         created_at=now,
-        valid_until=now + min(_validity(offer.plan) for offer in offers),
+        valid_until=now + min(validity(offer.plan) for offer in offers),
         exchange_rate=rate,
     )
 
@@ -307,7 +323,12 @@ def facts_of_parcel(
         "packing": ask.packing,
         "shipping_fee": ask.shipping_fee.decimal,
         "items": tuple(
-            Item(id=item.item_id, item_class=item.item_class, value=item.value.decimal)
+            Item(
+                id=item.item_id,
+                item_class=item.item_class,
+                value=item.value.decimal,
+                verdict=item.verdict,
+            )
             for item in ask.items
         ),
         "biy_value": sum((item.value.decimal for item in bought_yourself), Decimal(0)),
@@ -348,15 +369,53 @@ def quote_issued(quote: IssuedQuote) -> QuoteIssued:
     )
 
 
-async def bind_quotes(tx: Tx, bound: Sequence[tuple[str, str, str]]) -> None:
-    """Each (tenant, quote, policy): the quote is BOUND. QuoteOfAnotherPolicy where one cannot be."""
-    wrong = set(bound) - await quotes.bind_quotes(tx, bound)
-    if wrong:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindQuote:
+    """A policy that has bound the quote's offer of a plan. `confirmed_at` None: it waits for papers."""
+
+    tenant_id: str
+    quote_id: str
+    policy_id: str
+    plan: str
+    bound_at: datetime
+    confirmed_at: datetime | None
+
+
+async def bind_quotes(tx: Tx, commands: Sequence[BindQuote]) -> None:
+    """Each quote is BOUND, and it is said once. QuoteOfAnotherPolicy where one cannot be."""
+    named = {(c.tenant_id, c.quote_id, c.policy_id): c for c in commands}
+    bound = await quotes.bind_quotes(tx, list(named))
+    if wrong := named.keys() - bound.keys():
         _, quote_id, policy_id = min(wrong)
         raise QuoteOfAnotherPolicy(
             f"Policy {policy_id} binds quote {quote_id}, which this tenant does not have or which "
             "another policy has bound."
         )
+    await _say_bound(tx, [named[one] for one, is_new in sorted(bound.items()) if is_new])
+
+
+async def _say_bound(tx: Tx, commands: Sequence[BindQuote]) -> None:
+    """One append for all, except that a sandbox's events bear its own time."""
+    for _, group in groupby(sorted(commands, key=_clock), key=_clock):
+        of_one_clock = list(group)
+        await outbox.append(
+            tx,
+            *(
+                Announcement(
+                    tenant_id=c.tenant_id,
+                    key=c.quote_id,
+                    event=QuoteBound(
+                        quote_id=c.quote_id, policy_id=c.policy_id, bound_at=c.bound_at
+                    ),
+                )
+                for c in of_one_clock
+            ),
+            now=max(c.bound_at for c in of_one_clock),
+        )
+
+
+def _clock(command: BindQuote) -> str:
+    return command.tenant_id if command.tenant_id.startswith(SANDBOX_PREFIX) else ""
 
 
 def _reasons(
@@ -393,12 +452,11 @@ def _line(item: AskedItem, verdict: Verdict, plan: Plan) -> OfferedLine:
 
 
 def _open_state(plan: Plan, goods: EligibleGoods) -> str:
-    """PRICED when nobody has to look at papers (MP-07) and there are goods to insure now.
+    """PRICED when nobody has to look at papers (MP-07) or goods (MP-28) any more.
 
-    Lines that wait for a person do not keep the others waiting: those are insured and priced
-    (MP-28), the referred ones are not, and GOODS_REFERRED says so.
+    With accepted lines beside referred ones the price of those accepted is shown meanwhile.
     """
-    is_settled = not plan.documents and goods.verdict is Verdict.ACCEPT
+    is_settled = not plan.documents and not goods.has_referred
     return PRICED if is_settled else DRAFT
 
 
@@ -418,6 +476,7 @@ def _warnings(
     )
 
 
-def _validity(plan: Plan) -> timedelta:
+def validity(plan: Plan) -> timedelta:
+    """How long a price of this plan stands."""
     length = plan.quote_validity
     return timedelta(days=DEFAULT_VALID_DAYS if length is None else length.count)

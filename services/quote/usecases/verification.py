@@ -6,13 +6,12 @@ A quote that was bound meanwhile stays BOUND; its policy hears of the amount by 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
-from libs.common import outbox
 from libs.common.db import Tx
 from libs.common.errors import Conflict, Invalid
-from libs.common.events import Announcement
 from libs.common.files import FileFacts
 from libs.common.ids import new_id
 from libs.common.money import Money
@@ -20,24 +19,40 @@ from libs.common.plans.book import PlanBook
 from libs.common.plans.values import Plan
 from libs.common.wire import money_wire
 from services.quote.domain import Price, documents, price
-from services.quote.events import PlanPin, QuoteVerified, Terms
+from services.quote.events import (
+    PlanPin,
+    QuoteDocumentAdded,
+    QuoteInfoRequired,
+    QuoteVerified,
+    Terms,
+    VerificationResumed,
+)
 from services.quote.store import quotes
 from services.quote.store.quotes import Document, Quote
+from services.quote.store.verifications import (
+    AWAITING,
+    UNDER_VERIFICATION,
+    VERIFIED,
+    Verification,
+)
+from services.quote.usecases.held import (
+    Held,
+    Json,
+    NothingToVerify,
+    answer_with,
+    hold,
+    offer_of,
+    save,
+    sent_back,
+    submitted,
+)
+from services.quote.usecases.quotes import (
+    PRICED,
+    takes_insured_value,
+    validity,
+)
 
-# The states in which papers are still looked at; BOUND joins them while nothing is confirmed.
-VERIFYING = ("DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED")
-
-Json = dict[str, object]
-
-
-class NothingToVerify(Conflict):
-    code = "nothing-to-verify"
-    title = "The quote needs no verification"
-
-
-class AlreadyVerified(Conflict):
-    code = "already-verified"
-    title = "The quote's amount is confirmed already"
+MAX_DOCUMENTS: Final = 50
 
 
 class NoDocuments(Conflict):
@@ -45,9 +60,24 @@ class NoDocuments(Conflict):
     title = "The proof of purchase has not been uploaded"
 
 
+class TooManyDocuments(Conflict):
+    code = "too-many-documents"
+    title = "The quote has as many documents as it may have"
+
+
+class GoodsNotReviewed(Conflict):
+    code = "goods-not-reviewed"
+    title = "A person has not yet said which of the goods are insured"
+
+
 class VerifiedInOtherCurrency(Invalid):
     code = "wrong-currency"
     title = "The verified value is in another currency than the plan"
+
+
+class NothingInsured(Invalid):
+    code = "nothing-insured"
+    title = "The verified value is nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +102,21 @@ class VerifyQuote:
     value: Money | None
     paid: Money | None
     verified_by: str
+    if_match: str | None = None
 
 
 async def keep_document(
     tx: Tx, plans: PlanBook, command: KeepDocument, *, now: datetime
 ) -> Document:
     """A purchase paper; once every kind that is needed is there, the quote is looked at (MP-08)."""
-    quote = await quotes.lock_quote(tx, command.quote_id, tenant_id=command.tenant_id)
-    plan, _ = _offer_to_verify(plans, quote)
+    held = await hold(tx, plans, command.quote_id, tenant_id=command.tenant_id, now=now)
+    _must_want_papers(held)
+    earlier = await quotes.list_documents(tx, command.quote_id, tenant_id=command.tenant_id)
+    if len(earlier) >= MAX_DOCUMENTS:
+        raise TooManyDocuments(f"A quote has at most {MAX_DOCUMENTS} documents.")
     document = Document(
         evidence_id=new_id("evd"),
-        quote_id=quote.quote_id,
+        quote_id=command.quote_id,
         kind=command.kind,
         name=command.name,
         sha256=command.file.sha256,
@@ -91,10 +125,11 @@ async def keep_document(
         uploaded_at=now,
     )
     await quotes.insert_document(tx, document, tenant_id=command.tenant_id)
-    kept = await quotes.list_documents(tx, quote.quote_id, tenant_id=command.tenant_id)
-    is_complete = {paper.kind for paper in plan.documents} <= {paper.kind for paper in kept}
-    if is_complete and quote.state in ("DRAFT", "INFO_REQUIRED"):
-        await quotes.save_verification(tx, replace(quote, state="UNDER_VERIFICATION"))
+    quote, verification = held.quote, held.verification
+    if verification.state in AWAITING and not _missing_kinds(held.plan, [*earlier, document]):
+        quote = replace(quote, missing=())
+        verification = submitted(verification, held.plan, now)
+    await save(tx, held, quote, verification, _added(document, verification), now=now)
     return document
 
 
@@ -102,95 +137,150 @@ async def verify_quote(
     tx: Tx, plans: PlanBook, command: VerifyQuote, *, now: datetime
 ) -> Quote:
     """The staff's word: what is missing (MP-11), or the amount, confirmed now (MP-12)."""
-    quote = await quotes.lock_quote(tx, command.quote_id, tenant_id=command.tenant_id)
-    plan, offer = _offer_to_verify(plans, quote)
-    papers = await quotes.list_documents(tx, quote.quote_id, tenant_id=command.tenant_id)
-    if not papers:
-        raise NoDocuments(
-            "Upload the proof of purchase first (POST /v1/quotes/{id}/documents)."
+    held = await hold(
+        tx,
+        plans,
+        command.quote_id,
+        tenant_id=command.tenant_id,
+        if_match=command.if_match,
+        now=now,
+    )
+    _must_want_papers(held)
+    papers = await quotes.list_documents(tx, command.quote_id, tenant_id=command.tenant_id)
+    _must_have_papers(held.plan, papers)
+    looked_at = replace(held.verification, decided_by=command.verified_by)
+    missing = documents(held.plan, {"shown": command.shown}).missing
+    if missing:
+        return await _ask_for_more(tx, held, looked_at, missing, now=now)
+    if command.value is None:
+        return await _resume(tx, held, looked_at, now=now)
+    if held.verification.awaits_review:
+        raise GoodsNotReviewed(
+            "Say first which referred goods are insured (POST /v1/quotes/{id}/review)."
         )
-    checked = documents(plan, {"shown": command.shown})
-    if checked.missing or command.value is None:
-        asked = replace(quote, state=_open_state(quote, checked.state), missing=checked.missing)
-        await quotes.save_verification(tx, asked)
-        return asked
-    value = _counted(plan, command.value, command.paid)
-    priced = price(plan, {"eligible_goods_value": value.decimal})
-    verified = replace(
-        quote,
-        state=_open_state(quote, "PRICED"),
-        missing=(),
-        verified=_verified_answer(quote, offer, priced, value, papers),
-        confirmed_at=now,
-    )
-    await quotes.save_verification(tx, verified, verified_by=command.verified_by)
-    await _announce(tx, verified, now=now)
-    return verified
+    value = _counted(held.plan, command.value, command.paid)
+    return await _confirm(tx, held, looked_at, value, papers, now=now)
 
 
-async def say_again(tx: Tx, unconfirmed: Sequence[tuple[str, str]]) -> None:
-    """Of these (tenant, quote) whose policies wait for an amount: say it, where it is confirmed.
-
-    A policy that was bound while the confirmation was on its way has missed it.
-    """
-    for tenant_id, quote_id in sorted(unconfirmed):
-        quote = await quotes.lock_quote(tx, quote_id, tenant_id=tenant_id)
-        if quote.confirmed_at is not None:
-            await _announce(tx, quote, now=quote.confirmed_at)
-
-
-async def _announce(tx: Tx, quote: Quote, *, now: datetime) -> None:
-    assert quote.verified is not None
+def verified(quote: Quote, plan: str) -> tuple[QuoteVerified, ...]:
+    """What is said of the confirmed offer of that plan; nothing where it is not priced."""
+    offer = offer_of(quote, plan)
+    if offer is None or offer["state"] != PRICED:
+        return ()
     assert quote.confirmed_at is not None
-    answer = msgspec.json.decode(quote.verified)
-    offer = next(one for one in answer["offers"] if one["state"] == "PRICED")
-    event = QuoteVerified(
-        quote_id=quote.quote_id,
-        plan=PlanPin(plan=offer["plan"], version=offer["version"], sha256=offer["sha256"]),
-        terms=msgspec.json.decode(msgspec.json.encode(offer["terms"]), type=Terms),
-        confirmed_at=quote.confirmed_at,
-    )
-    await outbox.append(
-        tx, Announcement(tenant_id=quote.tenant_id, key=quote.quote_id, event=event), now=now
+    pin = {name: offer[name] for name in ("plan", "version", "sha256")}
+    return (
+        QuoteVerified(
+            quote_id=quote.quote_id,
+            plan=msgspec.convert(pin, PlanPin),
+            terms=msgspec.json.decode(msgspec.json.encode(offer["terms"]), type=Terms),
+            confirmed_at=quote.confirmed_at,
+        ),
     )
 
 
-def _offer_to_verify(plans: PlanBook, quote: Quote) -> tuple[Plan, Json]:
-    """The one offer that waits for papers, and its plan."""
-    if quote.confirmed_at is not None:
-        raise AlreadyVerified(f"Quote {quote.quote_id} is confirmed; it is not verified twice.")
-    answer = msgspec.json.decode(quote.answer)
-    offer: Json | None = next((o for o in answer["offers"] if o["state"] == "DRAFT"), None)
-    if offer is None or quote.state not in (*VERIFYING, "BOUND"):
-        raise NothingToVerify(f"Quote {quote.quote_id} is {quote.state} and needs no papers.")
-    plan = plans.pinned(str(offer["sha256"]))
-    if not plan.documents:
-        raise NothingToVerify(f"The plan {plan.plan} asks for no papers.")
-    return plan, offer
+def confirmed(held: Held, quote: Quote, now: datetime) -> Quote:
+    """Its amount told to the customer now, who has the days of a price to accept it."""
+    is_bound = quote.policy_id is not None
+    return replace(
+        quote,
+        missing=(),
+        confirmed_at=now,
+        valid_until=quote.valid_until if is_bound else now + validity(held.plan),
+    )
 
 
-def _open_state(quote: Quote, state: str) -> str:
-    return quote.state if quote.state == "BOUND" else state
+async def _ask_for_more(
+    tx: Tx, held: Held, looked_at: Verification, missing: tuple[str, ...], *, now: datetime
+) -> Quote:
+    asked = sent_back(looked_at, held.plan, now)
+    said = QuoteInfoRequired(
+        quote_id=asked.quote_id, missing=missing, lapses_at=asked.lapses_at
+    )
+    return await save(tx, held, replace(held.quote, missing=missing), asked, said, now=now)
+
+
+async def _resume(tx: Tx, held: Held, looked_at: Verification, *, now: datetime) -> Quote:
+    """The papers suffice, and the amount is still to come: it stays with the staff, or comes back."""
+    if held.verification.state == UNDER_VERIFICATION:
+        return held.quote
+    resumed = submitted(looked_at, held.plan, now)
+    said = VerificationResumed(quote_id=resumed.quote_id, due_at=resumed.due_at)
+    return await save(tx, held, replace(held.quote, missing=()), resumed, said, now=now)
+
+
+async def _confirm(
+    tx: Tx,
+    held: Held,
+    looked_at: Verification,
+    value: Money,
+    papers: Sequence[Document],
+    *,
+    now: datetime,
+) -> Quote:
+    priced = price(held.plan, _facts(held, value))
+    offer = _verified_offer(held.offer, priced, value, papers)
+    quote = replace(confirmed(held, held.quote, now), verified=answer_with(held.quote, offer))
+    said = verified(quote, held.plan.plan)
+    return await save(tx, held, quote, replace(looked_at, state=VERIFIED), *said, now=now)
+
+
+def _must_want_papers(held: Held) -> None:
+    if not held.plan.documents:
+        raise NothingToVerify(f"The plan {held.plan.plan} asks for no papers.")
+
+
+def _must_have_papers(plan: Plan, papers: Sequence[Document]) -> None:
+    missing = _missing_kinds(plan, papers)
+    if missing:
+        raise NoDocuments(
+            f"Upload {', '.join(missing)} first (POST /v1/quotes/{{id}}/documents)."
+        )
+
+
+def _missing_kinds(plan: Plan, papers: Sequence[Document]) -> list[str]:
+    return sorted({paper.kind for paper in plan.documents} - {paper.kind for paper in papers})
+
+
+def _added(document: Document, verification: Verification) -> QuoteDocumentAdded:
+    return QuoteDocumentAdded(
+        quote_id=document.quote_id,
+        evidence_id=document.evidence_id,
+        kind=document.kind,
+        sha256=document.sha256,
+        state=verification.state,
+        due_at=verification.due_at,
+    )
 
 
 def _counted(plan: Plan, value: Money, paid: Money | None) -> Money:
+    """The lower of the two; a price caps it itself, by the plan's base (MP-17)."""
     for amount in (value, paid):
         if amount is not None and amount.currency != plan.currency:
             raise VerifiedInOtherCurrency(
                 f"The plan is in {plan.currency}, not {amount.currency}."
             )
-    return value if paid is None else min(value, paid)
+    counted = value if paid is None else min(value, paid)
+    if not counted.amount_minor:
+        raise NothingInsured("Goods that are worth nothing, or cost nothing, are not insured.")
+    return counted
 
 
-def _verified_answer(
-    quote: Quote, offer: Json, priced: Price, value: Money, papers: Sequence[Document]
-) -> bytes:
-    """The answer as it is given from now on: the verified offer alone is PRICED."""
-    answer = msgspec.json.decode(quote.answer)
+def _facts(held: Held, value: Money) -> dict[str, object]:
+    """A sum that the customer named stays; else the plan takes it from the verified value."""
+    facts: dict[str, object] = {"eligible_goods_value": value.decimal}
+    if takes_insured_value(held.plan):
+        facts["insured_value"] = msgspec.convert(held.offer["insured_value"], Money).decimal
+    return facts
+
+
+def _verified_offer(
+    offer: Json, priced: Price, value: Money, papers: Sequence[Document]
+) -> Json:
     terms = offer["terms"]
     assert isinstance(terms, dict)
-    changed = offer | {
-        "state": "PRICED",
+    return offer | {
+        "state": PRICED,
         "premium": money_wire(priced.premium),
         "raw_premium": money_wire(priced.raw),
         "insured_value": money_wire(priced.insured_value),
@@ -205,5 +295,3 @@ def _verified_answer(
             ],
         },
     }
-    offers = [changed if one["plan"] == offer["plan"] else one for one in answer["offers"]]
-    return msgspec.json.encode(answer | {"offers": offers})

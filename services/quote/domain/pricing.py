@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from libs.common.money import Money, money
 from libs.common.plans.codes import Verdict
-from libs.common.plans.facts import Facts, Item, bounded, facts_of, premium_base
+from libs.common.plans.facts import Facts, Item, bounded, facts_of, premium_base, verdict_of
 from libs.common.plans.values import LimitRow, Plan, Rules
 
 # A quote in one of these is priced by an amount nobody will change any more.
@@ -108,6 +109,8 @@ def offer(plan: Plan, facts: Mapping[str, object]) -> Offered:
     )
 
 
+# A plan never changes, and each quote asks.
+@lru_cache(maxsize=1_000)
 def reads_order_value(plan: Plan) -> bool:
     """Whether the plan's offer or price goes by what the order is worth in USD (MP-03)."""
     terms, over = plan.offer, plan.over_value
@@ -136,7 +139,7 @@ def in_usd(amount: Money, rate: ExchangeRate | None) -> Money | None:
 def eligibility(plan: Plan, facts: Mapping[str, object]) -> EligibleGoods:
     """A verdict for each item; only accepted ones are insured and priced (MP-28)."""
     items: tuple[Item, ...] = facts_of(plan, facts).items_of
-    verdicts = tuple(plan.goods.verdict(item.item_class) for item in items)
+    verdicts = tuple(verdict_of(plan, item) for item in items)
     accepted = (
         item.value
         for item, verdict in zip(items, verdicts, strict=True)

@@ -1,0 +1,41 @@
+"""What a plan means before it is bought: pure decisions over the parcel's facts."""
+
+from services.quote.domain.pricing import (
+    USD,
+    CheckedDocuments,
+    EligibleGoods,
+    ExchangeRate,
+    LimitCheck,
+    Offered,
+    Price,
+    autopay,
+    documents,
+    eligibility,
+    goes_by_dearest_item,
+    in_usd,
+    line_premium,
+    offer,
+    price,
+    quote_limit,
+    reads_order_value,
+)
+
+__all__ = [
+    "USD",
+    "CheckedDocuments",
+    "EligibleGoods",
+    "ExchangeRate",
+    "LimitCheck",
+    "Offered",
+    "Price",
+    "autopay",
+    "documents",
+    "eligibility",
+    "goes_by_dearest_item",
+    "in_usd",
+    "line_premium",
+    "offer",
+    "price",
+    "quote_limit",
+    "reads_order_value",
+]
