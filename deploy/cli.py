@@ -23,6 +23,9 @@ deadletters = typer.Typer(
 )
 app.add_typer(deadletters, name="deadletters")
 
+batch = typer.Typer(no_args_is_help=True, help="Many parcels in one file.")
+app.add_typer(batch, name="batch")
+
 FOLDER = Path(".parcelcover")
 
 
@@ -135,6 +138,46 @@ def check_plans(
     from deploy.plans_check import run
 
     raise typer.Exit(run(files, plan, as_json))
+
+
+@batch.command("upload")
+def upload_batch(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="CSV, or JSON lines (.ndjson).")
+    ],
+    to: Annotated[str, typer.Option(help="The policy service.")] = "http://127.0.0.1:8102",
+    token: Annotated[
+        str | None, typer.Option(envvar="PARCELCOVER_TOKEN", help="A caller's bearer token.")
+    ] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Instead: one of the local issuer, for this tenant.")
+    ] = None,
+    plan: Annotated[str | None, typer.Option(help="For rows that name none.")] = None,
+    point: Annotated[str | None, typer.Option(help="For rows that name none.")] = None,
+    name: Annotated[str | None, typer.Option(help="The batch's; else the file's.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Not the batch that this file was before.")
+    ] = False,
+    folder: Annotated[
+        Path, typer.Option(help="Where the local stack keeps its data.")
+    ] = FOLDER,
+) -> None:
+    """Insure a file of parcels, and write FILE.answers.csv; exit 1 when rows were refused."""
+    from rich.console import Console
+
+    from deploy import batches
+    from deploy.local import keys
+    from libs.common.auth import PAYMENTS_WRITE, POLICIES_READ, POLICIES_WRITE
+
+    if (token is None) == (tenant is None):
+        raise typer.BadParameter("Say --token TOKEN, or --tenant TENANT.")
+    if token is None:
+        scopes = (POLICIES_WRITE, POLICIES_READ, PAYMENTS_WRITE)
+        token = keys.issue_token(folder / "keys", tenant=str(tenant), scopes=scopes)
+    params = {"plan": plan, "point": point, "name": name or file.name}
+    said = {name: value for name, value in params.items() if value is not None}
+    console = Console(highlight=False, soft_wrap=True)
+    raise typer.Exit(batches.upload(file, to, token, said, again=again, console=console))
 
 
 ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]

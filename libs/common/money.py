@@ -146,10 +146,15 @@ def zero(currency: str) -> Money:
 
 def format_money(money: Money) -> str:
     """For people: Money(123456, "MYR") is "RM 1,234.56", Money(-5, "KWD") "-KWD 0.005"."""
-    symbol = _SYMBOLS.get(money.currency) or f"{money.currency} "
-    sign = "-" if money.amount_minor < 0 else ""
-    digits = exponent(money.currency)
+    return format_minor(money.amount_minor, money.currency)
+
+
+def format_minor(amount_minor: int, currency: str) -> str:
+    """As `format_money`, for a sum that may be more than one amount can be."""
+    symbol = _SYMBOLS.get(currency) or f"{currency} "
+    sign = "-" if amount_minor < 0 else ""
+    digits = exponent(currency)
     if not digits:
-        return f"{sign}{symbol}{abs(money.amount_minor):,}"
-    whole, part = divmod(abs(money.amount_minor), 10**digits)
+        return f"{sign}{symbol}{abs(amount_minor):,}"
+    whole, part = divmod(abs(amount_minor), 10**digits)
     return f"{sign}{symbol}{whole:,}.{part:0{digits}}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
+from httpx import USE_CLIENT_DEFAULT
 
 from libs.common.auth import ServiceSigner
 from libs.common.errors import Unavailable
@@ -44,15 +45,18 @@ class Peer:
         body: bytes,
         scope: str,
         headers: Mapping[str, str] | None = None,
+        timeout_seconds: int | None = None,
     ) -> bytes:
         """What it answers to this JSON, by a token of `scope`; Unavailable when it cannot be had.
 
         Whether it was done is then unknown: send an `idempotency-key` where that matters.
+        `timeout_seconds` is for much work at once, which takes longer than others may.
         """
         request = self.http.build_request(
             "POST",
             self._url(steps),
             content=body,
+            timeout=USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
             headers={
                 **(headers or {}),
                 **self.signer.headers(tenant_id, scope),

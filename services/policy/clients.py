@@ -6,9 +6,11 @@ from datetime import datetime
 
 import msgspec
 
-from libs.common.errors import NotFound
+from libs.common.auth import INTERNAL_QUOTE
+from libs.common.errors import NotFound, Unavailable
 from libs.common.peers import Peer
 from libs.common.progress import Progress
+from services.policy.domain.batches import Refused
 from services.policy.domain.policies import PRICED, Consent, Offer, PlanPin, Terms
 
 
@@ -28,6 +30,7 @@ class _Offer(msgspec.Struct):
     sha256: str
     state: str
     is_available: bool
+    reasons: tuple[str, ...] = ()
     terms: Terms | None = None
 
 
@@ -46,6 +49,30 @@ class _Quote(msgspec.Struct):
     consent: _Consent | None = None
 
 
+class _Fault(msgspec.Struct):
+    pointer: str = ""
+
+
+class _Problem(msgspec.Struct):
+    status: int
+    code: str
+    detail: str
+    errors: tuple[_Fault, ...] = ()
+
+
+class _Result(msgspec.Struct):
+    quote: _Quote | None = None
+    problem: _Problem | None = None
+
+
+class _Results(msgspec.Struct):
+    results: list[_Result]
+
+
+# Several hundred quotes are stored meanwhile, on a machine that may have much else to do.
+QUOTES_TIMEOUT_SECONDS = 30
+
+_results = msgspec.json.Decoder(_Results)
 _quotes = msgspec.json.Decoder(_Quote)
 _progress = msgspec.json.Decoder(Progress)
 
@@ -61,7 +88,72 @@ async def fetch_offer(
     if found is None:
         raise UnknownQuote(f"No quote {quote_id} in your account.")
     quote = _quotes.decode(found)
-    offer = _choose(quote, plan)
+    return _offer(quote, _choose(quote, plan))
+
+
+async def fetch_quotes(
+    quotes: Peer, *, tenant_id: str, key: str, requests: Sequence[bytes]
+) -> list[Offer | Refused]:
+    """A new quote for each request and its one offer, or why there is none.
+
+    The same key with the same requests gets the same quotes. Unavailable where one of them could not
+    be had for now: then all are asked for again.
+    """
+    answer = await quotes.post(
+        "internal",
+        "quotes",
+        tenant_id=tenant_id,
+        body=b'{"quotes":[%b]}' % b",".join(requests),
+        scope=INTERNAL_QUOTE,
+        headers={"idempotency-key": key},
+        timeout_seconds=QUOTES_TIMEOUT_SECONDS,
+    )
+    results = _results.decode(answer).results
+    assert len(results) == len(requests)
+    return [_quoted(index, result) for index, result in enumerate(results)]
+
+
+def _quoted(index: int, result: _Result) -> Offer | Refused:
+    problem, quote = result.problem, result.quote
+    if problem is not None:
+        if problem.status == Unavailable.status:
+            raise Unavailable(problem.detail)
+        # Told of the row, not of its place among those that were asked for together.
+        pointers = [
+            one.pointer.replace(f"#/quotes/{index}", "#/quote") for one in problem.errors
+        ]
+        return Refused(
+            code=problem.code, detail=problem.detail, pointer=next(iter(pointers), "")
+        )
+    assert quote is not None
+    if not any(offer.is_available for offer in quote.offers):
+        return _declined(quote)
+    if not any(offer.terms for offer in quote.offers):
+        return Refused(
+            code="quote-needs-verification",
+            detail=(
+                f"Some goods must be looked at first: upload the papers of quote {quote.quote_id}, "
+                "and bind it once they are verified."
+            ),
+            quote_id=quote.quote_id,
+        )
+    try:
+        return _offer(quote, _choose(quote, None))
+    except NotOffered as refusal:
+        return Refused(code=refusal.code, detail=refusal.detail, quote_id=quote.quote_id)
+
+
+def _declined(quote: _Quote) -> Refused:
+    why = "; ".join(f"{offer.plan}: {', '.join(offer.reasons)}" for offer in quote.offers)
+    return Refused(
+        code="quote-declined",
+        detail=f"No plan of yours insures this parcel ({why}).",
+        quote_id=quote.quote_id,
+        reasons=tuple(reason for offer in quote.offers for reason in offer.reasons),
+    )
+
+
+def _offer(quote: _Quote, offer: _Offer) -> Offer:
     assert offer.terms is not None
     return Offer(
         quote_id=quote.quote_id,

@@ -179,6 +179,21 @@ class TrackingUpdated(PolicyEvent, frozen=True, kw_only=True):
     loss_confirmed_at: datetime | None = None
 
 
+class BatchFinished(Event, frozen=True, kw_only=True):
+    """All rows of a file are answered (DONE), or the rest of them never will be (CANCELLED)."""
+
+    topic: ClassVar[str] = "policies"
+    source: ClassVar[str] = "/policy"
+
+    batch_id: str
+    state: str
+    rows: int
+    booked: int
+    repeated: int
+    refused: int
+    finished_at: datetime
+
+
 class TestClockMoved(Event, frozen=True, kw_only=True):
     """A sandbox tenant's business time; its key is the tenant."""
 
@@ -209,5 +224,6 @@ EVENTS = (
     ContactChanged,
     AddressChanged,
     TrackingUpdated,
+    BatchFinished,
     TestClockMoved,
 )

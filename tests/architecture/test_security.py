@@ -41,6 +41,7 @@ BODIES: dict[str, Json] = {
     "name_parcel": {"carrier": "ems", "tracking_number": "EZ1000000009CN"},
     "settle_refund": {"state": "CONFIRMED", "reference": "r-1"},
     "rotate_secret": {},
+    "cancel_batch": {},
     "advance_test_clock": {"now": DELIVERED},
     "decide_claim": {},
     "add_evidence": {"evidence_ids": ["evd_01JQZX7Y5V0000000000000000"]},

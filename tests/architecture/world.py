@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from libs.common import deadletter
 from libs.common.bus import Inbound
 from libs.common.consumer import deliver
@@ -128,6 +130,7 @@ class World:
         ]
         hook = await self.post("policy", "/v1/payment-hooks", {"provider": "standard"})
         self.ids["hook_id"] = hook["hook_id"]
+        await self._upload()
         await self._at(SHIPPED)
         await self.post("policy", f"{path}/dispatch", {"tracking_number": "EZ1000000001CN"})
         await self._at(DELIVERED)
@@ -136,6 +139,19 @@ class World:
         await self.post("policy", "/v1/tracking", {"scans": [scan]})
         await self.settle()
         await self._claim()
+
+    async def _upload(self) -> None:
+        row = {"reference": "row-1", "quote": a_quote_request("cssecure")}
+        uploaded = await self.clients["policy"].post(
+            "/v1/batches",
+            content=msgspec.json.encode(row),
+            headers=self.token(THEIRS) | {"content-type": "application/x-ndjson"},
+        )
+        assert uploaded.status_code == 202, uploaded.text
+        self.ids["batch_id"] = uploaded.json()["batch_id"]
+        await self._fire_due("policy")
+        batch = await self.get("policy", uploaded.headers["location"])
+        assert batch["booked"] == 1, batch
 
     async def _verify(self) -> None:
         path = f"/v1/quotes/{self.ids['quote_id']}"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import consume, expressions, quotes, relay
+from tests.bench import batches, consume, expressions, quotes, relay
 from tests.bench.children import child_profile, child_rounds
 from tests.bench.machine import described, fsync_milliseconds
 from tests.bench.orders import Order
@@ -35,13 +35,14 @@ CASES = 20_000
 LOAD = quotes.Load()
 PROFILED = quotes.Load(seconds=3.0)
 
-WORKS = ("quotes", "relay", "consume", "expressions")
+WORKS = ("quotes", "relay", "consume", "expressions", "batches")
 
 
 class Bench:
-    def __init__(self, console: Console, at: Site) -> None:
+    def __init__(self, console: Console, at: Site, batch_rows: int) -> None:
         self._console = console
         self._site = at
+        self._batch_rows = batch_rows
         self.done: list[Measured] = []
 
     async def quotes(self) -> None:
@@ -115,6 +116,13 @@ class Bench:
             ]
             await self._add(more, alone, "", "", None)
 
+    async def batches(self) -> None:
+        name = "batch rows booked"
+        rounds = await self._shown(name, batches.rounds(self._site, self._batch_rows))
+        await self._add(
+            name, rounds, batches.BARE, "the same bytes inserted, nothing else", None
+        )
+
     async def _shown(self, name: str, rounds: AsyncIterator[Round]) -> list[Round]:
         kept = []
         async for one in rounds:
@@ -172,7 +180,9 @@ def _install() -> str:
     return ""
 
 
-async def bench(console: Console, folder: Path, out: Path, works: Sequence[str]) -> None:
+async def bench(
+    console: Console, folder: Path, out: Path, works: Sequence[str], batch_rows: int
+) -> None:
     began = time.monotonic()
     try:
         console.print(
@@ -184,7 +194,7 @@ async def bench(console: Console, folder: Path, out: Path, works: Sequence[str])
         async with site(folder) as at:
             fsync = fsync_milliseconds(folder)
             console.print(f"{' and '.join(at.servers)}; an fsync takes {fsync:.2f} ms here.")
-            measuring = Bench(console, at)
+            measuring = Bench(console, at, batch_rows)
             for work in works:
                 await getattr(measuring, work)()
             machine = described(*at.servers) | {"fsync_ms": fsync}
@@ -197,6 +207,7 @@ async def bench(console: Console, folder: Path, out: Path, works: Sequence[str])
                 "connections": LOAD.connections,
                 "events_a_round": EVENTS,
                 "rounds": REPEATS,
+                "batch_rows": batch_rows,
             },
             seconds=time.monotonic() - began,
         )
@@ -210,6 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
     parser.add_argument("--only", choices=WORKS, action="append")
+    parser.add_argument("--batch-rows", type=int, default=batches.ROWS)
     arguments = parser.parse_args()
     folder = FOLDER.absolute()
     shutil.rmtree(folder, ignore_errors=True)
@@ -220,6 +232,7 @@ def main() -> None:
             folder,
             arguments.out,
             arguments.only or WORKS,
+            arguments.batch_rows,
         )
     )
 

@@ -15,7 +15,7 @@ from libs.common import outbox
 from libs.common.bus import Producer, subscribe
 from libs.common.events import Announcement, Event, decode
 from libs.common.outbox import RELAY_BATCH, Relay
-from tests.bench import consume, expressions, quotes, relay
+from tests.bench import batches, consume, expressions, quotes, relay
 from tests.bench.orders import Order
 from tests.bench.report import Report, report_of, write
 from tests.bench.rounds import OURS, Measured, Round, row_of
@@ -87,6 +87,12 @@ async def test_the_engines_agree_on_every_expression_of_every_plan() -> None:
     assert {OURS, expressions.CHECKED, expressions.DECISIONS} <= set(found)
     plans = {case.plan.plan for case in expressions.every_case()}
     assert plans == {"bml-shipping", "cssecure", "jsx-cargo", "mypoz-cargo", "tks-warehouse"}
+
+
+async def test_a_batch_is_booked_by_the_services_and_its_bytes_are_inserted_bare(
+    site: Site,
+) -> None:
+    assert set(await rates(batches.rounds(site, 300))) == {OURS, batches.BARE}
 
 
 def a_round(variant: str, per_second: float) -> Round:

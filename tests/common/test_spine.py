@@ -175,6 +175,33 @@ async def test_the_database_refuses_a_transfer_that_does_not_balance(db_of: DbOf
             )
 
 
+async def test_a_transfers_balance_is_looked_up_by_the_transfer_alone(
+    db_of: DbOf, admin_url: str
+) -> None:
+    """By the tenant it would be all of their entries, for each."""
+    db = await db_of("policy")
+    five = Money(5, "CNY")
+    async with db.transaction(ONE) as tx:
+        made = [
+            move("premium", f"p{n}", "pol_1", five, debit=Account.CASH, credit=Account.PREMIUM)
+            for n in range(300)
+        ]
+        await ledger.book(tx, ONE, made, now=NOW)
+    async with db.transaction(ONE) as tx:
+        await tx.execute("SELECT pg_stat_force_next_flush()")
+    admin = await asyncpg.connect(admin_url)
+    try:
+        read = await admin.fetchval(
+            """
+            SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes
+            WHERE schemaname = 'policy' AND relname = 'ledger_entries'
+            """
+        )
+    finally:
+        await admin.close()
+    assert 0 < read < 300 * 10
+
+
 async def test_a_movement_is_booked_once_and_never_changed(db_of: DbOf) -> None:
     db = await db_of("policy")
     received = move(

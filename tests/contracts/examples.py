@@ -36,7 +36,7 @@ _NUMBER = "01JQZX7Y5V0000000000000000"
 _PREFIXES = {
     "quote_id": "quo", "policy_id": "pol", "claim_id": "clm", "decision_id": "dec",
     "payout_id": "pyt", "evidence_id": "evd", "notification_id": "ntf", "event_id": "evt",
-    "clock_id": "clk",
+    "clock_id": "clk", "batch_id": "bat",
 }  # fmt: skip
 
 

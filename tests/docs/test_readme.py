@@ -21,7 +21,9 @@ from tests.docs.page import PAGES, ROOT, Page, page, readme
 PUBLIC_OF_EACH = {("GET", "/v1/dead-letters"), ("POST", "/v1/dead-letters/replay")}
 
 # Read by commands, not by a service's settings.
-COMMANDS_OWN = {"PARCELCOVER_ADMIN_URL", "DATABASE_URL", "PARCELCOVER_BROKER"}
+COMMANDS_OWN = {
+    "PARCELCOVER_ADMIN_URL", "DATABASE_URL", "PARCELCOVER_BROKER", "PARCELCOVER_TOKEN",
+}  # fmt: skip
 
 # Made while something runs, or by whoever follows the page.
 MADE = re.compile(r"\.parcelcover|\.venv|my-plans|bench\.json|uv\.lock")

@@ -1,6 +1,7 @@
 """The policy service's routes: translate, open, call, render."""
 
 from services.policy.api import (
+    batches,
     clocks,
     endings,
     internal,
@@ -17,6 +18,7 @@ ROUTERS = (
     notices.router,
     notices.signed,
     parcels.router,
+    batches.router,
     clocks.router,
     internal.router,
 )

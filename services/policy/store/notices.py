@@ -1,5 +1,6 @@
 """Payment providers' hooks, and the notices that came by them. Every query names its tenant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -172,16 +173,16 @@ async def save_notice(tx: Tx, notice: Notice, *, tenant_id: str) -> None:
     )
 
 
-async def list_waiting(tx: Tx, reference: str, *, tenant_id: str) -> list[Notice]:
-    """Those that wait for the payment of that reference, in the order they came."""
+async def list_waiting(tx: Tx, references: Sequence[str], *, tenant_id: str) -> list[Notice]:
+    """Those that wait for payments of these references, in the order they came."""
     rows = await tx.fetch(
         f"""
         SELECT {_NOTICE} FROM payment_notices
-        WHERE tenant_id = $1 AND reference = $2 AND state = 'WAITING' AND kind <> $3
+        WHERE tenant_id = $1 AND reference = ANY ($2) AND state = 'WAITING' AND kind <> $3
         ORDER BY received_at, notice_id
         """,
         tenant_id,
-        reference,
+        references,
         RECEIVED,
     )
     return [_notice(row) for row in rows]

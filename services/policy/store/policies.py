@@ -242,7 +242,7 @@ async def find_policies_of_scans(
         LEFT JOIN LATERAL (
             SELECT p.policy_id FROM policies p
             WHERE p.tenant_id = $1 AND p.carrier = s.carrier
-                AND p.tracking_number = s.tracking_number
+                AND p.tracking_number = s.tracking_number AND p.tracking_number <> ''
                 AND p.bound_at - $5::interval <= s.occurred_at
             ORDER BY p.state = ANY ($6), p.bound_at > s.occurred_at,
                      CASE WHEN p.bound_at > s.occurred_at THEN p.bound_at END,
@@ -286,6 +286,7 @@ async def hold_parcels(
         FROM policies p JOIN unnest($2::text[], $3::text[]) AS w (carrier, number)
             ON p.tracking_number = w.number
             AND (p.carrier = w.carrier OR p.carrier = '' OR w.carrier = '')
+        -- Said again for the index, which has those with a number alone.
         WHERE p.tenant_id = $1 AND p.tracking_number <> '' AND p.policy_id <> $5
             AND p.state = ANY ($4) AND p.tracking ->> 'delivered_at' IS NULL
         """,

@@ -1,5 +1,13 @@
 """What the policy service does: bind, take premiums, follow parcels, end policies."""
 
+from services.policy.usecases.batches import (
+    WORK,
+    WorkRows,
+    cancel_batch,
+    find_waiting_rows,
+    upload_batch,
+    work_rows,
+)
 from services.policy.usecases.clocks import advance_test_clock, create_test_clock
 from services.policy.usecases.cover import ACTIVATE, activate_policy
 from services.policy.usecases.endings import (
@@ -34,22 +42,26 @@ __all__ = [
     "KINDS",
     "LAPSE",
     "WARN",
+    "WORK",
     "BindPolicy",
     "CancelPolicy",
     "DispatchParcel",
     "RecordPayment",
     "ScanOutcome",
     "SettleRefund",
+    "WorkRows",
     "accept_parcel",
     "activate_policy",
     "advance_test_clock",
     "bind_policy",
+    "cancel_batch",
     "cancel_policy",
     "change_address",
     "change_contact",
     "confirm_amount",
     "create_test_clock",
     "dispatch_parcel",
+    "find_waiting_rows",
     "invalidate_policy",
     "lapse_top_up",
     "name_parcel",
@@ -60,6 +72,8 @@ __all__ = [
     "rotate_secret",
     "settle_refund",
     "take_notice",
+    "upload_batch",
     "void_policy",
     "warn_top_up",
+    "work_rows",
 ]

@@ -28,20 +28,27 @@ async def activate_policy(
 
 async def watch_cover(tx: Tx, before: Policy, after: Policy, *, now: datetime) -> None:
     """Say when cover began, or wait for the instant it does."""
-    if after.state in ("ACTIVE", "RUN_OFF") and before.state in ("PENDING", "SCHEDULED"):
-        assert after.cover_start is not None
+    if (activated := cover_began(before, after)) is not None:
         await cancel_deadline(tx, after.tenant_id, ACTIVATE, after.policy_id)
-        activated = PolicyActivated(
-            policy_id=after.policy_id, cover_start=after.cover_start, state=after.state
-        )
         await announce(tx, after, activated, now=now)
-    elif after.state == "SCHEDULED" and after.cover_start not in (None, before.cover_start):
-        await set_deadline(
-            tx,
-            Deadline(
-                tenant_id=after.tenant_id,
-                kind=ACTIVATE,
-                subject=after.policy_id,
-                due_at=after.cover_start,
-            ),
-        )
+    elif (awaited := cover_awaited(before, after)) is not None:
+        await set_deadline(tx, awaited)
+
+
+def cover_began(before: Policy, after: Policy) -> PolicyActivated | None:
+    if after.state not in ("ACTIVE", "RUN_OFF") or before.state not in ("PENDING", "SCHEDULED"):
+        return None
+    assert after.cover_start is not None
+    return PolicyActivated(
+        policy_id=after.policy_id, cover_start=after.cover_start, state=after.state
+    )
+
+
+def cover_awaited(before: Policy, after: Policy) -> Deadline | None:
+    """The instant that cover begins at, where it is another than was known."""
+    starts_at = after.cover_start
+    if after.state != "SCHEDULED" or starts_at is None or starts_at == before.cover_start:
+        return None
+    return Deadline(
+        tenant_id=after.tenant_id, kind=ACTIVATE, subject=after.policy_id, due_at=starts_at
+    )

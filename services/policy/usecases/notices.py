@@ -1,5 +1,6 @@
 """What payment providers say, kept as it came and worked through: in any order, each once."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -26,14 +27,22 @@ async def record_payment(
 ) -> Received:
     """A payment, and then what a provider has said of it before it was known."""
     received = await payments.receive_payment(tx, plans, command, now=now)
-    waiting = await store.list_waiting(tx, command.reference, tenant_id=command.tenant_id)
-    for notice in waiting:
-        worked = await _worked(tx, plans, notice, tenant_id=command.tenant_id, now=now)
-        await store.save_notice(tx, worked, tenant_id=command.tenant_id)
-    if not waiting:
+    tenant_id = command.tenant_id
+    if not await work_waiting(tx, plans, [command.reference], tenant_id=tenant_id, now=now):
         return received
-    policy = await store.get_policy(tx, command.policy_id, tenant_id=command.tenant_id)
+    policy = await store.get_policy(tx, command.policy_id, tenant_id=tenant_id)
     return replace(received, policy=policy)
+
+
+async def work_waiting(
+    tx: Tx, plans: PlanBook, references: Sequence[str], *, tenant_id: str, now: datetime
+) -> bool:
+    """What was said of these payments before they were known; whether anything was."""
+    waiting = await store.list_waiting(tx, references, tenant_id=tenant_id)
+    for notice in waiting:
+        worked = await _worked(tx, plans, notice, tenant_id=tenant_id, now=now)
+        await store.save_notice(tx, worked, tenant_id=tenant_id)
+    return bool(waiting)
 
 
 async def take_notice(
