@@ -311,6 +311,20 @@ async def test_premium_given_back_elsewhere_ends_the_cover_until_it_is_paid_agai
     assert await balances_of(shop, policy) == {"cash": PREMIUM, "premium": -PREMIUM}
 
 
+async def test_premium_of_a_void_policy_may_be_taken_back_too(
+    shop: Shop, provider: Provider
+) -> None:
+    policy = await shop.a_policy()
+    await provider.told("payment.received", policy)
+    path = f"/v1/policies/{policy['policy_id']}/void"
+    answered(await shop.post(path, {"cause": "fraud"}), 200)
+
+    assert await provider.told("payment.refunded", policy, 1_000) == "APPLIED"
+
+    assert (await shop.show(policy))["state"] == "VOID"
+    assert await balances_of(shop, policy) == {"cash": 2_600, "premium": -2_600}
+
+
 async def test_more_than_was_paid_cannot_be_given_back(shop: Shop, provider: Provider) -> None:
     policy = await shop.a_policy()
     await provider.told("payment.received", policy)

@@ -4,7 +4,12 @@ ALTER TABLE policies
     ADD COLUMN consent_id text NOT NULL DEFAULT '',
     -- Not only what a cancellation gives back: refunds may come from several payments.
     DROP CONSTRAINT policies_check,
-    ADD CONSTRAINT refund_of_what_was_paid CHECK (refund_minor >= 0);
+    ADD CONSTRAINT refund_of_what_was_paid CHECK (refund_minor >= 0),
+    -- Of a policy that has ended a provider may still take back what completed its premium.
+    DROP CONSTRAINT policies_check1,
+    ADD CONSTRAINT paid_in_full CHECK (
+        paid_at IS NULL OR premium_paid_minor >= premium_minor
+        OR state IN ('CANCELLED', 'INVALID', 'VOID', 'EXPIRED'));
 CREATE INDEX policies_by_age ON policies (tenant_id, bound_at, policy_id);
 
 ALTER TABLE payments
