@@ -25,6 +25,7 @@ from tests.policy.builders import (
     said,
 )
 from tests.policy.conftest import SetClock, Shop, answered, refused
+from tests.policy.serving import fire_due
 
 AT_ONCE = 20
 
@@ -119,6 +120,48 @@ async def test_a_reason_the_plan_does_not_know_is_refused_with_those_it_does(
     )
 
     assert "CUSTOMER_CANCEL" in problem["detail"]
+
+
+# --- a price that runs out -------------------------------------------------------------------
+
+
+async def test_g_11_a_policy_that_is_not_paid_in_time_lapses_with_its_price(
+    shop: Shop, db: Database, set_clock: SetClock
+) -> None:
+    await set_clock("2024-01-01T00:00")
+    policy = await shop.a_policy()
+    answered(await shop.pay(policy, 600), 201)
+    assert policy["lapses_at"] == "2024-01-08T00:00:00.000001Z"
+
+    await set_clock("2024-01-08T00:00")
+    await fire_due(shop.policies, "2024-01-08T00:00")
+    assert (await shop.show(policy))["state"] == "PENDING"
+    await set_clock("2024-01-08T00:00:00.000001")
+    await fire_due(shop.policies, "2024-01-08T00:00:00.000001")
+
+    lapsed = await shop.show(policy)
+    assert (lapsed["state"], lapsed["refund"]["amount_minor"]) == ("CANCELLED", 600)
+    assert names(await said(db, policy["policy_id"]))[-2:] == [
+        "PolicyLapsed",
+        "RefundRequested",
+    ]
+    late = answered(await shop.pay(policy, 3_000), 201)
+    assert (late["state"], late["payment"]["standing"]) == ("CANCELLED", "LATE")
+
+
+async def test_g_11_a_policy_that_is_paid_in_time_does_not_lapse(
+    shop: Shop, set_clock: SetClock
+) -> None:
+    await set_clock("2024-01-01T00:00")
+    policy = await shop.a_policy()
+    await set_clock("2024-01-08T00:00")
+    answered(await shop.pay(policy), 201)
+
+    await set_clock("2024-01-09T00:00")
+    await fire_due(shop.policies, "2024-01-09T00:00")
+
+    paid = await shop.show(policy)
+    assert (paid["state"], paid["lapses_at"]) == ("SCHEDULED", None)
 
 
 # --- a new address, and a false declaration --------------------------------------------------

@@ -57,7 +57,8 @@ PAID_AT = at("2024-01-01T02:00")
 
 
 def paid(plan: str = "cssecure", when: datetime = PAID_AT) -> Policy:
-    policy = bound(plan)
+    """Paid then, however long after it was bound."""
+    policy = bound(plan, lapses_at=None)
     return pay(policy, plan_of(policy), premium_of(policy), when)
 
 
@@ -230,6 +231,12 @@ def test_bm_07_takes_no_second_payment_of_a_paid_premium() -> None:
 @pytest.mark.parametrize("state", ["CANCELLED", "INVALID", "VOID"])
 def test_takes_nothing_for_a_policy_that_has_ended(state: str) -> None:
     assert received(bound(state=state), 3_600) == (0, 3_600, Standing.POLICY_ENDED)
+
+
+def test_g_11_the_price_holds_until_its_last_instant_and_not_a_moment_longer() -> None:
+    assert bound().lapses_at == VALID_UNTIL + MOMENT
+    assert received(bound(), 3_600, VALID_UNTIL) == (3_600, 0, Standing.APPLIED)
+    assert received(bound(), 3_600, VALID_UNTIL + MOMENT) == (0, 3_600, Standing.LATE)
 
 
 # --- the start of cover ----------------------------------------------------------------------
@@ -521,13 +528,14 @@ def test_whatever_order_scans_arrive_in_the_policy_ends_the_same(
 def test_cover_paid_for_after_the_ship_out_starts_with_the_payment() -> None:
     sent = dispatched(bound(), at("2024-01-01T01:30"))
 
-    policy = pay(sent, plan_of(sent), premium_of(sent), at("2024-02-01T00:00"))
+    policy = pay(sent, plan_of(sent), premium_of(sent), at("2024-01-08T00:00"))
 
-    assert policy.cover_start == at("2024-02-01T00:00")
+    assert policy.cover_start == at("2024-01-08T00:00")
 
 
 def test_a_parcel_delivered_before_it_is_paid_for_or_covered_runs_off() -> None:
-    late = tracked(dispatched(bound(), at("2024-01-01T01:30")), PARCELS_WAY, NOW)
+    unpaid = bound(lapses_at=None)
+    late = tracked(dispatched(unpaid, at("2024-01-01T01:30")), PARCELS_WAY, NOW)
     assert pay(late, plan_of(late), premium_of(late), NOW).state == "RUN_OFF"
 
     scheduled = dispatched(paid("jsx-cargo", at("2024-06-01T04:00")), at("2024-06-01T05:00"))

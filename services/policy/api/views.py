@@ -46,8 +46,8 @@ class PolicyView(View):
     confirmed_at: datetime | None
     """When the amount was confirmed; null while the proof of purchase is being verified."""
     paid_at: datetime | None
-    top_up_lapses_at: datetime | None
-    """The first instant at which a top-up is too late."""
+    lapses_at: datetime | None
+    """The first instant too late to complete the premium: the policy lapses then."""
     cover_start: datetime | None
     consent_id: str | None
     carrier: str
@@ -72,7 +72,7 @@ class PolicyView(View):
             bound_at=policy.bound_at,
             confirmed_at=policy.confirmed_at,
             paid_at=policy.paid_at,
-            top_up_lapses_at=policy.top_up_lapses_at,
+            lapses_at=policy.lapses_at,
             cover_start=policy.cover_start,
             consent_id=policy.consent_id or None,
             carrier=policy.carrier,

@@ -2,17 +2,17 @@
 
 A payment that was made is a fact: it is kept, and what the policy has no use for goes back. A policy
 whose amount is not confirmed yet takes the plan's deposit and nothing else (MP-14, MP-18). The first
-instant too late for a top-up is `top_up_lapses_at`; what is paid then goes back (MP-20).
+instant too late to complete a premium is `lapses_at`; what is paid then goes back (G-11, MP-20).
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from libs.common.errors import Conflict, Invalid
 from libs.common.money import Money, money, zero
 from libs.common.plans.values import Plan
-from services.policy.domain.policies import ENDED, PlanPin, Policy, Terms, covered
+from services.policy.domain.policies import ENDED, PlanPin, Policy, Terms, after, covered
 from services.policy.domain.terms import top_up
 
 
@@ -111,29 +111,30 @@ def confirm(policy: Policy, plan: Plan, verification: Verification, now: datetim
         terms=verification.terms,
         confirmed_at=verification.confirmed_at,
     )
-    if confirmed.premium_paid.amount_minor == 0:
-        return confirmed
     if confirmed.premium_due.amount_minor <= 0:
         return completed(confirmed, plan, now)
+    if confirmed.premium_paid.amount_minor == 0:
+        return replace(confirmed, lapses_at=_price_lapses_at(plan, verification.confirmed_at))
     answer = top_up(plan, _top_up_facts(confirmed))
-    return replace(confirmed, top_up_lapses_at=answer.lapses_at)
+    return replace(confirmed, lapses_at=answer.lapses_at)
 
 
 def completed(policy: Policy, plan: Plan, now: datetime) -> Policy:
     """PAID, once the amount is confirmed and nothing is due; `paid_at` is the completing payment."""
     if policy.confirmed_at is None or policy.premium_due.amount_minor > 0:
         return policy
-    paid = replace(
-        policy, paid_at=policy.last_paid_at, state="SCHEDULED", top_up_lapses_at=None
-    )
+    paid = replace(policy, paid_at=policy.last_paid_at, state="SCHEDULED", lapses_at=None)
     return covered(paid, plan, now)
 
 
 def lapse(policy: Policy, plan: Plan) -> Ended:
-    """The top-up did not come in time: cancelled, and the deposit goes back in full (MP-20)."""
-    lapses_at = policy.top_up_lapses_at
-    assert lapses_at is not None
-    answer = top_up(plan, _top_up_facts(policy) | {"paid_at": lapses_at})
+    """The premium was not complete in time: cancelled, and what was paid goes back.
+
+    A held deposit by the plan's own terms (MP-20); without one the price has just run out (G-11).
+    """
+    if plan.premium.deposit is None or policy.premium_paid.amount_minor == 0:
+        return Ended(policy=replace(policy, state="CANCELLED"), refund=policy.premium_paid)
+    answer = top_up(plan, _top_up_facts(policy) | {"paid_at": policy.lapses_at})
     return Ended(policy=replace(policy, state=answer.state), refund=answer.refund)
 
 
@@ -173,7 +174,7 @@ def _must_be_money_for(policy: Policy, amount: Money) -> None:
 def _useful(policy: Policy, plan: Plan, at: datetime) -> tuple[Money, Standing]:
     """How much the policy could take at that time, and why no more."""
     nothing = zero(policy.terms.premium.currency)
-    lapses_at = policy.top_up_lapses_at
+    lapses_at = policy.lapses_at
     if lapses_at is not None and at >= lapses_at:
         return nothing, Standing.LATE
     if policy.state in ENDED:
@@ -184,6 +185,11 @@ def _useful(policy: Policy, plan: Plan, at: datetime) -> tuple[Money, Standing]:
     due = max(nothing, policy.premium_due)
     is_paid = policy.paid_at is not None
     return due, Standing.DUPLICATE_CHARGE if is_paid else Standing.OVERPAID
+
+
+def _price_lapses_at(plan: Plan, confirmed_at: datetime) -> datetime | None:
+    length = plan.quote_validity
+    return None if length is None else after(confirmed_at + timedelta(days=length.count))
 
 
 def _top_up_facts(policy: Policy) -> dict[str, object]:

@@ -6,7 +6,7 @@ State and times follow domain.md 2.7; what the plan says of cover start and refu
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from libs.common.errors import Conflict
@@ -129,8 +129,9 @@ class Policy:
     paid_at: datetime | None = None
     # When the amount was confirmed to the customer; None while the quote is being verified.
     confirmed_at: datetime | None = None
-    # The first instant too late for a top-up; None where none is awaited, kept where it was missed.
-    top_up_lapses_at: datetime | None = None
+    # The first instant too late to complete the premium: the top-up's (MP-18), or the price's own
+    # (G-11). None where none is awaited; kept where it was missed.
+    lapses_at: datetime | None = None
     cover_start: datetime | None = None
     carrier: str = ""
     tracking_number: str = ""
@@ -211,6 +212,7 @@ def bind(
         )
     if premium is not None and premium != offer.terms.premium:
         raise PremiumDiffers(f"The quote's premium is {offer.terms.premium}, not {premium}.")
+    confirmed_at = None if offer.state in VERIFYING else offer.confirmed_at or now
     return Policy(
         policy_id=policy_id,
         tenant_id=tenant_id,
@@ -221,7 +223,8 @@ def bind(
         bound_at=now,
         premium_paid=zero(offer.terms.premium.currency),
         refund=zero(offer.terms.premium.currency),
-        confirmed_at=None if offer.state in VERIFYING else offer.confirmed_at or now,
+        confirmed_at=confirmed_at,
+        lapses_at=None if confirmed_at is None else after(offer.valid_until),
         consent_id="" if offer.consent is None else offer.consent.consent_id,
     )
 
@@ -237,6 +240,11 @@ def _must_be_wanted(offer: Offer, *, needs_consent: bool) -> None:
             f"The last consent to quote {offer.quote_id} is an opt-out. Record an opt-in if the "
             "customer has changed their mind."
         )
+
+
+def after(last: datetime) -> datetime:
+    """The first instant that is later than the last one in time."""
+    return last + timedelta(microseconds=1)
 
 
 def activate(policy: Policy, plan: Plan, now: datetime) -> Policy:

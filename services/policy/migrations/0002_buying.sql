@@ -1,5 +1,7 @@
 -- Payments as facts, what goes back of them, and providers' signed notices.
 
+-- The first instant too late to complete the premium, of a top-up or of a price.
+ALTER TABLE policies RENAME COLUMN top_up_lapses_at TO lapses_at;
 ALTER TABLE policies
     ADD COLUMN consent_id text NOT NULL DEFAULT '',
     -- Not only what a cancellation gives back: refunds may come from several payments.

@@ -16,7 +16,7 @@ _terms = msgspec.json.Decoder(Terms)
 _tracking = msgspec.json.Decoder(Tracking)
 _COLUMNS = """
     policy_id, tenant_id, quote_id, plan, plan_version, plan_sha256, state, terms, currency,
-    premium_paid_minor, refund_minor, bound_at, last_paid_at, paid_at, confirmed_at, top_up_lapses_at,
+    premium_paid_minor, refund_minor, bound_at, last_paid_at, paid_at, confirmed_at, lapses_at,
     cover_start, carrier, tracking_number, tracking, consent_id
 """
 
@@ -52,20 +52,22 @@ async def insert_policies(
         INSERT INTO policies (
             policy_id, tenant_id, quote_id, plan, plan_version, plan_sha256, state, terms, currency,
             premium_minor, premium_paid_minor, bound_at, last_paid_at, paid_at, confirmed_at,
-            cover_start, carrier, tracking_number, tracking, contact_email, contact_locale, consent_id
+            cover_start, carrier, tracking_number, tracking, contact_email, contact_locale,
+            consent_id, lapses_at
         )
         SELECT i.policy_id, $1, i.quote_id, i.plan, i.plan_version, i.plan_sha256, i.state,
                i.terms::jsonb, i.currency, i.premium_minor, i.premium_paid_minor, i.bound_at,
                i.last_paid_at, i.paid_at, i.confirmed_at, i.cover_start, i.carrier, i.tracking_number,
-               i.tracking::jsonb, i.contact_email, i.contact_locale, i.consent_id
+               i.tracking::jsonb, i.contact_email, i.contact_locale, i.consent_id, i.lapses_at
         FROM unnest($2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[],
                     $9::text[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::timestamptz[],
                     $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::text[],
-                    $18::text[], $19::text[], $20::text[], $21::text[], $22::text[])
+                    $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
+                    $23::timestamptz[])
             AS i (policy_id, quote_id, plan, plan_version, plan_sha256, state, terms, currency,
                   premium_minor, premium_paid_minor, bound_at, last_paid_at, paid_at, confirmed_at,
                   cover_start, carrier, tracking_number, tracking, contact_email, contact_locale,
-                  consent_id)
+                  consent_id, lapses_at)
         ON CONFLICT (tenant_id, quote_id) DO NOTHING RETURNING policy_id
         """,
         tenant_id,
@@ -90,6 +92,7 @@ async def insert_policies(
         [contact.email for _, contact in policies],
         [contact.locale for _, contact in policies],
         [p.consent_id for p, _ in policies],
+        [p.lapses_at for p, _ in policies],
     )
     return {row["policy_id"] for row in rows}
 
@@ -107,7 +110,7 @@ async def save_policy(tx: Tx, policy: Policy) -> None:
         """
         UPDATE policies SET state = $3, premium_paid_minor = $4, paid_at = $5, confirmed_at = $6,
             cover_start = $7, carrier = $8, tracking_number = $9, tracking = $10, last_paid_at = $11,
-            top_up_lapses_at = $12, plan = $13, plan_version = $14, plan_sha256 = $15, terms = $16,
+            lapses_at = $12, plan = $13, plan_version = $14, plan_sha256 = $15, terms = $16,
             premium_minor = $17, refund_minor = $18
         WHERE policy_id = $1 AND tenant_id = $2
         """,
@@ -122,7 +125,7 @@ async def save_policy(tx: Tx, policy: Policy) -> None:
         policy.tracking_number,
         jsonb(policy.tracking),
         policy.last_paid_at,
-        policy.top_up_lapses_at,
+        policy.lapses_at,
         policy.plan.plan,
         policy.plan.version,
         policy.plan.sha256,
@@ -381,7 +384,7 @@ def _policy(row: Row) -> Policy:
         last_paid_at=row["last_paid_at"],
         paid_at=row["paid_at"],
         confirmed_at=row["confirmed_at"],
-        top_up_lapses_at=row["top_up_lapses_at"],
+        lapses_at=row["lapses_at"],
         cover_start=row["cover_start"],
         carrier=row["carrier"],
         tracking_number=row["tracking_number"],

@@ -32,6 +32,7 @@ from services.policy.usecases.payments import (
     payment_of,
     payment_received,
     policy_paid,
+    premium_awaited,
     premium_received,
 )
 from services.policy.usecases.policies import (
@@ -189,6 +190,8 @@ class _Desk:
     # By reference, and by parcel, the policies that have it.
     booked: dict[str, str]
     held: dict[tuple[str, str], str]
+    # By number alone, those booked here.
+    numbers: dict[str, str] = field(default_factory=dict)
     bookings: list[_Booking] = field(default_factory=list)
 
     def answer(self, row: Row) -> Answer:
@@ -225,7 +228,7 @@ class _Desk:
             needs_consent=self.command.needs_consent,
         )
         policy = bound(command, now=self.now)
-        if (holder := self.held.get(row.parcel)) is not None:
+        if (holder := self._holder(row)) is not None:
             raise parcel_insured(policy, holder)
         if not asked.payment_reference:
             return _Booking(before=policy, policy=policy, contact=contact, payment=None)
@@ -250,11 +253,18 @@ class _Desk:
         payment = payment_of(command, receipt, paid_at=self.now, now=self.now)
         return receipt.policy, payment
 
+    def _holder(self, row: Row) -> str | None:
+        """Who insures the parcel; a number whose carrier is not said may be any carrier's."""
+        carrier, number = row.parcel
+        found = self.held.get(row.parcel) or self.held.get(("", number))
+        return found if carrier or found else self.numbers.get(number)
+
     def _take(self, row: Row, booking: _Booking) -> None:
         self.bookings.append(booking)
         self.booked[row.reference] = booking.policy.policy_id
         if row.asked.tracking_number:
             self.held[row.parcel] = booking.policy.policy_id
+            self.numbers[row.asked.tracking_number] = booking.policy.policy_id
 
 
 def _booked(row: Row, policy: Policy) -> Answer:
@@ -294,7 +304,8 @@ async def _save(tx: Tx, bookings: Sequence[_Booking], *, tenant_id: str, now: da
     received = [premium_received(policy, payment) for policy, payment in paid]
     await ledger.book(tx, tenant_id, received, now=now)
     awaited = [cover_awaited(b.before, b.policy) for b in bookings]
-    await set_deadlines(tx, [deadline for deadline in awaited if deadline is not None])
+    premiums = [deadline for b in bookings for deadline in premium_awaited(b.policy)]
+    await set_deadlines(tx, [*(d for d in awaited if d is not None), *premiums])
     said = [
         Announcement(tenant_id=tenant_id, key=b.policy.policy_id, event=event)
         for b in bookings

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from libs.common import ledger
 from libs.common.db import Tx
-from libs.common.deadlines import Deadline, cancel_deadline, set_deadline
+from libs.common.deadlines import Deadline, cancel_deadline, set_deadlines
 from libs.common.errors import Conflict
 from libs.common.ids import new_id
 from libs.common.ledger import Account, Entry, Transfer, move
@@ -154,8 +154,7 @@ async def confirm_amount(
     await save_paid(tx, policy, confirmed, now=now)
     if confirmed.paid_at is None:
         await announce(tx, confirmed, _top_up_requested(confirmed), now=now)
-    if confirmed.top_up_lapses_at is not None:
-        await _watch_top_up(tx, confirmed, confirmed.top_up_lapses_at)
+    await set_deadlines(tx, premium_awaited(confirmed))
 
 
 async def request_documents(
@@ -195,10 +194,10 @@ async def invalidate_policy(
 async def warn_top_up(tx: Tx, policy_id: str, *, tenant_id: str, now: datetime) -> None:
     """The last day for the top-up has begun."""
     policy = await store.lock_policy(tx, policy_id, tenant_id=tenant_id)
-    if policy.state != "PENDING" or policy.top_up_lapses_at is None:
+    if policy.state != "PENDING" or policy.lapses_at is None:
         return
     warned = TopUpWarned(
-        policy_id=policy_id, due=policy.premium_due, lapses_at=policy.top_up_lapses_at
+        policy_id=policy_id, due=policy.premium_due, lapses_at=policy.lapses_at
     )
     await announce(tx, policy, warned, now=now)
 
@@ -206,9 +205,9 @@ async def warn_top_up(tx: Tx, policy_id: str, *, tenant_id: str, now: datetime) 
 async def lapse_top_up(
     tx: Tx, plans: PlanBook, policy_id: str, *, tenant_id: str, now: datetime
 ) -> None:
-    """The first instant too late has come (MP-20)."""
+    """The first instant too late has come: of the top-up (MP-20), or of the price (G-11)."""
     policy = await store.lock_policy(tx, policy_id, tenant_id=tenant_id)
-    if policy.state != "PENDING" or policy.top_up_lapses_at is None:
+    if policy.state != "PENDING" or policy.lapses_at is None:
         return
     lapsed = payments.lapse(policy, plans.pinned(policy.plan.sha256))
     event = PolicyLapsed(
@@ -242,14 +241,17 @@ def policy_paid(policy: Policy) -> PolicyPaid:
     )
 
 
-async def _watch_top_up(tx: Tx, policy: Policy, lapses_at: datetime) -> None:
-    for kind, due_at in ((WARN, lapses_at - WARNING), (LAPSE, lapses_at)):
-        await set_deadline(
-            tx,
-            Deadline(
-                tenant_id=policy.tenant_id, kind=kind, subject=policy.policy_id, due_at=due_at
-            ),
-        )
+def premium_awaited(policy: Policy) -> list[Deadline]:
+    """When it lapses unless it is paid, and for a top-up the warning before."""
+    if policy.state != "PENDING" or policy.lapses_at is None:
+        return []
+    due = [(LAPSE, policy.lapses_at)]
+    if policy.premium_paid.amount_minor:
+        due.append((WARN, policy.lapses_at - WARNING))
+    return [
+        Deadline(tenant_id=policy.tenant_id, kind=kind, subject=policy.policy_id, due_at=due_at)
+        for kind, due_at in due
+    ]
 
 
 async def _keep_deposit(tx: Tx, policy: Policy, *, now: datetime) -> None:
@@ -274,7 +276,7 @@ def _top_up_requested(policy: Policy) -> TopUpRequested:
         premium=policy.terms.premium,
         due=policy.premium_due,
         confirmed_at=policy.confirmed_at,
-        lapses_at=policy.top_up_lapses_at,
+        lapses_at=policy.lapses_at,
     )
 
 

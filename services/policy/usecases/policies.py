@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from libs.common.db import Tx
+from libs.common.deadlines import set_deadlines
 from libs.common.ids import new_id
 from libs.common.money import Money
 from services.policy import store
@@ -11,6 +12,7 @@ from services.policy.domain import policies
 from services.policy.domain.policies import Offer, ParcelInsured, Policy
 from services.policy.events import ContactChanged, PolicyIssued
 from services.policy.store import Contact
+from services.policy.usecases.payments import premium_awaited
 from services.policy.usecases.saying import announce
 
 
@@ -30,6 +32,7 @@ async def bind_policy(tx: Tx, command: BindPolicy, *, now: datetime) -> Policy:
     policy = bound(command, now=now)
     await must_be_free(tx, policy)
     await store.insert_policy(tx, policy, command.contact)
+    await set_deadlines(tx, premium_awaited(policy))
     await announce(tx, policy, policy_issued(policy), now=now)
     return policy
 
