@@ -4,10 +4,12 @@ Each service's `app.py` says what it is made of; this is how any of them lives a
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 
 import httpx
@@ -70,7 +72,7 @@ async def run(service: Service, settings: Settings) -> AsyncIterator[Running]:
         settings.database_url, service.name, size=settings.database_pool_size
     )
     producer = Producer(settings.kafka_bootstrap_servers, idempotent=settings.kafka_idempotent)
-    http = httpx.AsyncClient(timeout=CLIENT_TIMEOUT_SECONDS)
+    http = httpx.AsyncClient(timeout=CLIENT_TIMEOUT_SECONDS, verify=_certificates())
     try:
         plans, tenants = load(settings.plans), load_tenants(settings.tenants)
         check_plans(tenants, plans.versions, settings.tenants)
@@ -89,6 +91,12 @@ async def run(service: Service, settings: Settings) -> AsyncIterator[Running]:
         await http.aclose()
         await producer.stop()
         await db.close()
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once a process: it costs 20 ms, and tests start many services."""
+    return httpx.create_ssl_context()
 
 
 def lifespan_of(

@@ -165,13 +165,18 @@ def broken(file: str, line: int, path: str, reason: str) -> BrokenDocument:
 
 def read_file(path: Path) -> tuple[bytes, Entry]:
     """The file's bytes and its document; BrokenDocument where it cannot be read."""
+    content = read_bytes(path)
+    return content, read_document(content, path.name)
+
+
+def read_bytes(path: Path) -> bytes:
+    """BrokenDocument where the file cannot be read."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise broken(path.name, 1, "", f"larger than the {MAX_BYTES} bytes that are read")
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise broken(path.name, 1, "", f"cannot be read ({error.strerror})") from None
-    return content, read_document(content, path.name)
 
 
 def read_document(content: bytes, file: str) -> Entry:

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
 from libs.common.errors import Fault
 from libs.common.plans.book import PlanBook
 from libs.common.plans.compiling import compile_plan
-from libs.common.plans.documents import BrokenDocument, broken, read_document, read_file
+from libs.common.plans.documents import BrokenDocument, broken, read_bytes, read_document
 from libs.common.plans.expressions import Param
 from libs.common.plans.values import Plan
 
@@ -44,7 +45,7 @@ def load(folder: Path) -> PlanBook:
 def read_plan(path: Path, overrides: Mapping[str, Param] | None = None) -> Plan:
     """One plan file; `overrides` replace params, as the `with` of a worked example does."""
     try:
-        content, _ = read_file(path)
+        content = read_bytes(path)
     except BrokenDocument as refusal:
         raise _all([refusal]) from None
     return read_plan_bytes(content, path.name, overrides)
@@ -54,11 +55,21 @@ def read_plan_bytes(
     content: bytes, file: str, overrides: Mapping[str, Param] | None = None
 ) -> Plan:
     """The plan in these bytes, pinned to their sha256; BrokenPlan where it is broken."""
+    return _compiled(content, file, overrides) if overrides else _published(content, file)
+
+
+# The same bytes are the same plan: what is made of it, such as its wordings, is made once.
+@lru_cache(maxsize=MAX_FILES)
+def _published(content: bytes, file: str) -> Plan:
+    return _compiled(content, file, {})
+
+
+def _compiled(content: bytes, file: str, overrides: Mapping[str, Param]) -> Plan:
     try:
         document = read_document(content, file)
         digest = hashlib.sha256(content).hexdigest()
         return compile_plan(
-            document, sha256=digest, source=content.decode(), overrides=overrides or {}
+            document, sha256=digest, source=content.decode(), overrides=overrides
         )
     except BrokenDocument as refusal:
         raise _all([refusal]) from None
