@@ -6,9 +6,6 @@ problem, and after every step all of it is looked at in the database.
 """
 
 import asyncio
-import base64
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,10 +27,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from libs.common.clock import system_now
 from tests.buying import Checkout, amount_of
 from tests.doors import Doors, cloned, open_doors
 from tests.policy.builders import BOOK, Json, amount
+from tests.policy.signing import signed
 
 T = TypeVar("T")
 
@@ -245,7 +242,7 @@ class Buying(RuleBasedStateMachine):
         body = msgspec.json.encode(
             {"type": kind, "timestamp": self.now.isoformat(), "data": told}
         )
-        headers = _signed(self.hook["secret"], event, body)
+        headers = signed(self.hook["secret"], event, body)
         self.answer(self.doors.policies.post(self.hook["path"], content=body, headers=headers))
 
     @precondition(lambda self: self.policies)
@@ -355,17 +352,6 @@ async def _states(doors: Doors, tenant_id: str) -> list[tuple[str, str]]:
             )
         found += [(row["thing"], row["state"]) for row in rows]
     return found
-
-
-def _signed(secret: str, event_id: str, body: bytes) -> dict[str, str]:
-    seconds = str(int(system_now().timestamp()))
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    digest = hmac.new(key, f"{event_id}.{seconds}.".encode() + body, hashlib.sha256).digest()
-    return {
-        "webhook-id": event_id,
-        "webhook-timestamp": seconds,
-        "webhook-signature": "v1," + base64.b64encode(digest).decode(),
-    }
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The premium's money through the door: refunds, the ledger, and what providers sign."""
 
 import asyncio
-import base64
 import hashlib
 import hmac
 from collections import Counter
@@ -20,6 +19,7 @@ from libs.common.ids import new_id
 from tests.conftest import Token
 from tests.policy.builders import OTHER_TENANT, TENANT, Json, amount, names, said
 from tests.policy.conftest import Shop, answered, refused
+from tests.policy.signing import signed
 
 AT_ONCE = 20
 PREMIUM = 3_600
@@ -193,16 +193,7 @@ class Provider:
         self, body: bytes, *, event_id: str | None = None, secret: str | None = None
     ) -> httpx.Response:
         message_id = event_id or f"msg_{uuid4().hex}"
-        seconds = str(int(system_now().timestamp()))
-        key = base64.b64decode((secret or self.secret).removeprefix("whsec_"))
-        signed = f"{message_id}.{seconds}.".encode() + body
-        digest = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-        headers = {
-            "webhook-id": message_id,
-            "webhook-timestamp": seconds,
-            "webhook-signature": f"v1,{digest}",
-            "content-type": "application/json",
-        }
+        headers = signed(secret or self.secret, message_id, body)
         return await self.shop.policies.post(self.hook["path"], content=body, headers=headers)
 
     async def told(self, *said: Any, **more: Any) -> str:

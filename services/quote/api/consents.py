@@ -8,20 +8,20 @@ from fastapi import Depends, Request, Response
 
 from libs.common.auth import QUOTES_READ, QUOTES_WRITE, Caller, requires
 from libs.common.idempotency import key_of
-from libs.common.pagination import BadCursor, Listing, Page, Paging, paging
+from libs.common.pagination import NEWEST, BadCursor, Listing, Moment, Page, Paging, paging
 from libs.common.problems import problem_responses
 from libs.common.service import Db, now_of
 from libs.common.web import api_router
 from libs.common.wire import Body, Code, Instant, Matching, OneLine, View
 from services.quote import usecases
 from services.quote.store import consents, quotes
-from services.quote.store.consents import NEWEST, Consent, Position
+from services.quote.store.consents import Consent
 from services.quote.store.quotes import UnknownQuote
 from services.quote.usecases.consents import ConsentAhead, ConsentNotGiven, PlanNotAsked
 
 router = api_router("/v1", tags=["quotes"])
 
-_listing: Listing[Position] = Listing("consents", tuple[datetime, str])
+_listing: Listing[Moment] = Listing("consents", tuple[datetime, str])
 
 Choice = Literal["OPT_IN", "OPT_OUT"]
 BoxState = Literal["UNTICKED", "TICKED_BY_CUSTOMER", "PRE_TICKED", "NONE"]

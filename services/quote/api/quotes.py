@@ -11,7 +11,17 @@ from starlette.types import Receive, Scope, Send
 from libs.common import history
 from libs.common.auth import QUOTES_READ, QUOTES_WRITE, Caller, requires
 from libs.common.idempotency import bare_key
-from libs.common.pagination import BadCursor, Listing, Page, Paging, Span, paging, span
+from libs.common.pagination import (
+    NEWEST,
+    BadCursor,
+    Listing,
+    Moment,
+    Page,
+    Paging,
+    Span,
+    paging,
+    span,
+)
 from libs.common.problems import problem_responses
 from libs.common.service import Db, now_of
 from libs.common.web import api_router, require_json
@@ -19,12 +29,12 @@ from libs.common.wire import Code, View
 from services.quote.api.issuing import issue_quote, read_request
 from services.quote.api.views import answer_at
 from services.quote.store import consents, quotes
-from services.quote.store.quotes import NEWEST, QuotesWanted, UnknownQuote
+from services.quote.store.quotes import QuotesWanted, UnknownQuote
 from services.quote.store.writer import Written
 
 router = api_router("/v1", tags=["quotes"])
 
-_listing: Listing[quotes.Position] = Listing("quotes", tuple[datetime, str])
+_listing: Listing[Moment] = Listing("quotes", tuple[datetime, str])
 
 State = Literal[
     "DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED", "PRICED", "DECLINED", "INVALID", "BOUND",

@@ -1,12 +1,10 @@
 """What customers chose, as they were asked: written once, and the latest stands."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from libs.common.db import Row, Tx
-
-Position = tuple[datetime, str]
-NEWEST: Position = (datetime(2199, 1, 1, tzinfo=UTC), "")
+from libs.common.pagination import NEWEST, Moment
 
 _COLUMNS = """
     consent_id, tenant_id, quote_id, choice, plan, wording_id, locale, box_state, channel, given_at,
@@ -61,7 +59,7 @@ async def find_latest(tx: Tx, quote_id: str, *, tenant_id: str) -> Consent | Non
 
 
 async def list_consents(
-    tx: Tx, quote_id: str, *, tenant_id: str, before: Position, limit: int
+    tx: Tx, quote_id: str, *, tenant_id: str, before: Moment, limit: int
 ) -> list[Consent]:
     """The latest given first."""
     rows = await tx.fetch(

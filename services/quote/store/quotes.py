@@ -6,19 +6,14 @@ from datetime import UTC, datetime
 
 from libs.common.db import Row, Tx
 from libs.common.errors import NotFound
-from libs.common.pagination import Span
+from libs.common.pagination import Moment, Span
 
 # A quote that only waits for its customer can run out. One that waits for papers ends by their
 # own clock (MP-13), one that waits for the staff does not end by itself, and one that is decided
 # stays what it is.
 OPEN_STATES = frozenset({"PRICED"})
-STATES = OPEN_STATES | {
-    "DRAFT", "UNDER_VERIFICATION", "INFO_REQUIRED", "DECLINED", "INVALID", "BOUND", "EXPIRED",
-}  # fmt: skip
 
-Position = tuple[datetime, str]
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
-NEWEST: Position = (_LATEST, "")
 
 _COLUMNS = """
     quote_id, tenant_id, state, created_at, valid_until, order_ref, request, answer,
@@ -222,7 +217,7 @@ async def list_quotes(
     wanted: QuotesWanted,
     *,
     tenant_id: str,
-    before: Position,
+    before: Moment,
     limit: int,
     now: datetime,
 ) -> list[Quote]:
