@@ -36,12 +36,12 @@ def standard_webhook(
     secrets: Iterable[str], headers: Headers, body: bytes, *, now: datetime
 ) -> str:
     """The message's id, the same over all tries to deliver it. BadSignature where it is not proven."""
-    message_id = _only(headers, "webhook-id")
-    timestamp = _only(headers, "webhook-timestamp")
-    given = _only(headers, "webhook-signature").split(" ")
+    message_id = only(headers, "webhook-id")
+    timestamp = only(headers, "webhook-timestamp")
+    given = only(headers, "webhook-signature").split(" ")
     if not 0 < len(message_id) <= MAX_ID_CHARACTERS:
         raise BadSignature(f"webhook-id has 1 to {MAX_ID_CHARACTERS} characters.")
-    _must_be_fresh(timestamp, now)
+    must_be_fresh(timestamp, now)
     signed = f"{message_id}.{timestamp}.".encode() + body
     expected = [
         "v1," + base64.b64encode(_hmac(_key_of(secret), signed)).decode() for secret in secrets
@@ -52,11 +52,11 @@ def standard_webhook(
 
 def stripe(secrets: Iterable[str], headers: Headers, body: bytes, *, now: datetime) -> None:
     """BadSignature unless one of the `v1` signatures of `stripe-signature` is right."""
-    parts = [part.partition("=") for part in _only(headers, "stripe-signature").split(",")]
+    parts = [part.partition("=") for part in only(headers, "stripe-signature").split(",")]
     timestamps = [value for name, _, value in parts if name.strip() == "t"]
     if len(timestamps) != 1:
         raise BadSignature("stripe-signature holds one t=<seconds>.")
-    _must_be_fresh(timestamps[0], now)
+    must_be_fresh(timestamps[0], now)
     signed = f"{timestamps[0]}.".encode() + body
     given = [value for name, _, value in parts if name.strip() == "v1"]
     _must_match(given, [_hmac(secret.encode(), signed).hex() for secret in secrets])
@@ -77,15 +77,7 @@ def check_standard_secret(secret: str) -> None:
         raise BadSecret("A secret is whsec_ and 24 to 64 random bytes in base64.")
 
 
-def _key_of(secret: str) -> bytes:
-    return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-
-
-def _hmac(key: bytes, signed: bytes) -> bytes:
-    return hmac.new(key, signed, hashlib.sha256).digest()
-
-
-def _only(headers: Headers, name: str) -> str:
+def only(headers: Headers, name: str) -> str:
     """A header that comes twice could be read as one by us and as the other by somebody else."""
     values = headers.get(name, ())
     if len(values) != 1 or not values[0].isascii():
@@ -93,7 +85,7 @@ def _only(headers: Headers, name: str) -> str:
     return values[0]
 
 
-def _must_be_fresh(timestamp: str, now: datetime) -> None:
+def must_be_fresh(timestamp: str, now: datetime) -> None:
     if not (timestamp.isdigit() and len(timestamp) <= 12):
         raise BadSignature("The timestamp is not a number of seconds.")
     if abs(int(timestamp) - int(now.timestamp())) > TOLERANCE_SECONDS:
@@ -101,6 +93,14 @@ def _must_be_fresh(timestamp: str, now: datetime) -> None:
             f"The signature was made more than {TOLERANCE_SECONDS} seconds before or after now. "
             "Sign it anew when it is sent again."
         )
+
+
+def _key_of(secret: str) -> bytes:
+    return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+
+
+def _hmac(key: bytes, signed: bytes) -> bytes:
+    return hmac.new(key, signed, hashlib.sha256).digest()
 
 
 def _must_match(given: Sequence[str], expected: Sequence[str]) -> None:

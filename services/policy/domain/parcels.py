@@ -55,6 +55,17 @@ STATUSES = frozenset(
     }
 )  # fmt: skip
 
+REASONS = frozenset(
+    {
+        "none", "delayed", "weather", "missorted", "address", "refused", "no_access",
+        "recipient_absent", "business_closed", "moved", "contact_needed", "rescheduled", "held",
+        "payment_due", "customs_docs", "customs_duty", "customs_rejected", "prohibited", "security",
+        "pickup_missed", "unclaimed", "undeliverable", "rejected_by_carrier", "damaged", "lost",
+        "destroyed", "cancelled", "no_movement", "invalid_number", "carrier_error", "item_missing",
+        "info", "other",
+    }
+)  # fmt: skip
+
 # The carrier does not have the parcel yet, or nothing is known: no movement.
 _NOT_MOVING = frozenset({"unknown", "pre_transit", "cancelled", "expired"})
 
