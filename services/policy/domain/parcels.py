@@ -39,12 +39,16 @@ def accept(policy: Policy, plan: Plan, at: datetime, now: datetime) -> Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What a carrier says happened, in neutral words (status and reason)."""
+    """What a carrier says happened, in neutral words (status and reason).
+
+    `is_trusted`: the sender's proof covers what it says, so that money may follow from it.
+    """
 
     scan_id: str
     status: str
     occurred_at: datetime
     reason: str = "none"
+    is_trusted: bool = True
 
 
 STATUSES = frozenset(
@@ -68,6 +72,18 @@ REASONS = frozenset(
 
 # The carrier does not have the parcel yet, or nothing is known: no movement.
 _NOT_MOVING = frozenset({"unknown", "pre_transit", "cancelled", "expired"})
+# A parcel that was lost and is on its way again, or arrives, is found.
+_FOUND = ("in_transit", "out_for_delivery", "available_for_pickup", "delivered", "returned")
+# A parcel's way; whatever goes wrong on it comes after.
+_ORDER = {
+    status: place
+    for place, status in enumerate(
+        (
+            "unknown", "pre_transit", "in_transit", "customs_hold", "out_for_delivery",
+            "delivery_attempted", "available_for_pickup", "delivered", "returning", "returned",
+        )
+    )
+}  # fmt: skip
 
 
 def track(policy: Policy, plan: Plan, scans: Iterable[Scan], now: datetime) -> Policy:
@@ -90,20 +106,32 @@ def track(policy: Policy, plan: Plan, scans: Iterable[Scan], now: datetime) -> P
 
 def locate(scans: Iterable[Scan], known: Tracking) -> Tracking:
     """The parcel's position: by when things happened, never by when they were told."""
-    ordered = sorted(scans, key=lambda scan: (scan.occurred_at, scan.scan_id))
-    moves = [scan for scan in ordered if scan.status not in _NOT_MOVING]
+    ordered = sorted(scans, key=_when)
     if not ordered:
         return known
+    moves = [scan for scan in ordered if scan.status not in _NOT_MOVING]
+    # What says nothing leaves the parcel where it was.
+    last = next((scan for scan in reversed(ordered) if scan.status != "unknown"), ordered[-1])
+    trusted = [scan for scan in moves if scan.is_trusted]
     return replace(
         known,
-        status=ordered[-1].status,
-        reason=ordered[-1].reason,
+        status=last.status,
+        reason=last.reason,
         dispatched_at=_earlier(known.dispatched_at, moves[0].occurred_at if moves else None),
         last_update_at=moves[-1].occurred_at if moves else None,
         delivered_at=_standing(moves, "delivered", undone_by=("returning", "returned")),
         returned_at=_standing(moves, "returned", undone_by=()),
-        loss_confirmed_at=_standing(moves, "lost", undone_by=("in_transit", "delivered")),
+        loss_confirmed_at=_standing(trusted, "lost", undone_by=_FOUND),
+        lost_at=_standing(moves, "lost", undone_by=_FOUND),
+        damaged_at=_standing(moves, "damaged", undone_by=()),
+        destroyed_at=_standing(moves, "destroyed", undone_by=()),
+        seized_at=_standing(moves, "seized", undone_by=()),
     )
+
+
+def _when(scan: Scan) -> tuple[datetime, int, str]:
+    """Of what happened at one time, what comes later on any parcel's way is later."""
+    return scan.occurred_at, _ORDER.get(scan.status, len(_ORDER)), scan.scan_id
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -119,6 +119,10 @@ def _tracking_updated(policy: Policy) -> TrackingUpdated:
         delivered_at=position.delivered_at,
         returned_at=position.returned_at,
         loss_confirmed_at=position.loss_confirmed_at,
+        lost_at=position.lost_at,
+        damaged_at=position.damaged_at,
+        destroyed_at=position.destroyed_at,
+        seized_at=position.seized_at,
     )
 
 
