@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from libs.common.errors import Conflict
 from libs.common.plans.values import Plan
@@ -35,6 +35,54 @@ def accept(policy: Policy, plan: Plan, at: datetime, now: datetime) -> Policy:
     return covered(
         replace(policy, tracking=replace(policy.tracking, accepted_at=at)), plan, now
     )
+
+
+# No parcel is insured when it has been on its way for longer: an older scan is another parcel's.
+LONGEST_ON_ITS_WAY = timedelta(days=30)
+
+
+def carrier_key(name: str) -> str:
+    """A carrier's name as names are compared: `UPS`, `ups` and `U.P.S.` are one."""
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
+def may_be_one_carrier(one: str, other: str) -> bool:
+    """A carrier that is not named may be any."""
+    key, other_key = carrier_key(one), carrier_key(other)
+    return not key or not other_key or key == other_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """A policy that has a tracking number, or had it."""
+
+    policy_id: str
+    carrier: str
+    bound_at: datetime
+    is_ended: bool
+
+
+def owner(bearers: Iterable[Bearer], carrier: str, at: datetime) -> str | None:
+    """Whose scan it is, of those whose number it names; None: nobody's.
+
+    Numbers are used again, so a scan is of the newest policy that was bound by then. One from before
+    them all is the first one's, unless it is older than any parcel that is still to be insured.
+    A policy that ended before its time has its parcel's scans only where no other has.
+    """
+    possible = [
+        bearer
+        for bearer in bearers
+        if bearer.bound_at - LONGEST_ON_ITS_WAY <= at
+        and may_be_one_carrier(bearer.carrier, carrier)
+    ]
+    if not possible:
+        return None
+    return min(possible, key=lambda bearer: _nearness(bearer, at)).policy_id
+
+
+def _nearness(bearer: Bearer, at: datetime) -> tuple[bool, bool, timedelta, str]:
+    apart = at - bearer.bound_at
+    return bearer.is_ended, apart < timedelta(), abs(apart), bearer.policy_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,6 +117,11 @@ class Tracking:
     destroyed_at: datetime | None = None
     seized_at: datetime | None = None
 
+    @property
+    def moved_at(self) -> datetime | None:
+        """When something last moved it, or it left; None while it is with the sender."""
+        return self.last_update_at or self.dispatched_at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

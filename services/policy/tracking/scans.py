@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from services.policy.domain.parcels import carrier_key
 from services.policy.tracking.adapter import CarrierScan, Provider
 from services.policy.tracking.meaning import Code, StatusMap
 
@@ -17,8 +17,6 @@ CARRIERS: Final = Path(__file__).parent / "carriers.csv"
 WITHDRAWN: Final = ("unknown", "carrier_error")
 MAX_TEXT: Final = 500
 MAX_NUMBER: Final = 64
-
-_OTHER: Final = re.compile(r"[^0-9a-z]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +72,8 @@ def carrier_of(provider: str, name: str) -> str:
     known = _carriers().get((provider, name.strip()))
     if known is not None:
         return known
-    plain = _OTHER.sub("", name.strip().lower())
-    return "" if plain.isdigit() else plain
+    key = carrier_key(name)
+    return "" if key.isdigit() else key
 
 
 def _key(scan: CarrierScan, carrier: str) -> str:

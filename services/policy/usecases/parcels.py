@@ -4,7 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from libs.common import outbox
 from libs.common.db import Tx
+from libs.common.deadlines import Deadline, set_deadlines
+from libs.common.events import Announcement
 from libs.common.plans.book import PlanBook
 from services.policy import store
 from services.policy.domain import parcels
@@ -13,8 +16,10 @@ from services.policy.domain.policies import Policy
 from services.policy.events import TrackingUpdated
 from services.policy.store import ReceivedScan
 from services.policy.usecases.cover import watch_cover
-from services.policy.usecases.policies import must_be_free
+from services.policy.usecases.policies import take_parcel
 from services.policy.usecases.saying import announce
+
+FOLLOW = "follow_parcel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +52,7 @@ async def dispatch_parcel(
         tracking_number=command.tracking_number or policy.tracking_number,
     )
     if (named.carrier, named.tracking_number) != (policy.carrier, policy.tracking_number):
-        await must_be_free(tx, named)
+        await take_parcel(tx, named)
     sent = parcels.dispatch(named, plans.pinned(policy.plan.sha256), command.dispatched_at, now)
     await _save_moved(tx, policy, sent, now=now)
     return sent
@@ -66,20 +71,74 @@ async def record_scans(
 ) -> ScanOutcome:
     """Keep the scans and move their policies.
 
-    Each policy is computed from all its scans, so repeats and disorder change nothing.
+    Each policy is computed from all its scans, so repeats and disorder change nothing. The number of
+    statements does not depend on how many there are, but for policies whose cover begins by them.
     """
     locked = await store.lock_policies(tx, {s.policy_id for s in scans}, tenant_id=tenant_id)
     known = frozenset(policy.policy_id for policy in locked)
     new = await store.insert_scans(
         tx, [s for s in scans if s.policy_id in known], tenant_id=tenant_id, now=now
     )
-    touched = [policy for policy in locked if policy.policy_id in {p for p, _ in new}]
-    history = await store.list_scans(tx, (p.policy_id for p in touched), tenant_id=tenant_id)
-    for policy in touched:
-        happened = _until(history[policy.policy_id], now)
-        moved = parcels.track(policy, plans.pinned(policy.plan.sha256), happened, now)
-        await _save_moved(tx, policy, moved, now=now)
+    touched = {policy_id for policy_id, _ in new}
+    if touched:
+        await _follow(tx, plans, [p for p in locked if p.policy_id in touched], now=now)
     return ScanOutcome(known=known, new=frozenset(new))
+
+
+async def follow_parcel(
+    tx: Tx, plans: PlanBook, policy_id: str, *, tenant_id: str, now: datetime
+) -> None:
+    """The instant has come that a scan named ahead of its time."""
+    policy = await store.lock_policy(tx, policy_id, tenant_id=tenant_id)
+    await _follow(tx, plans, [policy], now=now)
+
+
+async def _follow(tx: Tx, plans: PlanBook, locked: Sequence[Policy], *, now: datetime) -> None:
+    """Where the policies' parcels are, from all their scans; all are one tenant's."""
+    tenant_id = locked[0].tenant_id
+    history = await store.list_scans(tx, (p.policy_id for p in locked), tenant_id=tenant_id)
+    ahead: list[Deadline] = []
+    moved: list[tuple[Policy, Policy]] = []
+    for policy in locked:
+        scans = history.get(policy.policy_id, [])
+        happened = [scan for scan in scans if scan.occurred_at <= now]
+        if len(happened) < len(scans):
+            ahead.append(_ahead(policy, scans, now))
+        after = parcels.track(policy, plans.pinned(policy.plan.sha256), happened, now)
+        if after != policy:
+            moved.append((policy, after))
+    await set_deadlines(tx, ahead)
+    await _save_followed(tx, moved, now=now)
+
+
+def _ahead(policy: Policy, scans: Iterable[Scan], now: datetime) -> Deadline:
+    """A scan from the future counts once its time has come."""
+    due_at = min(scan.occurred_at for scan in scans if scan.occurred_at > now)
+    return Deadline(
+        tenant_id=policy.tenant_id, kind=FOLLOW, subject=policy.policy_id, due_at=due_at
+    )
+
+
+async def _save_followed(
+    tx: Tx, moved: Sequence[tuple[Policy, Policy]], *, now: datetime
+) -> None:
+    if not moved:
+        return
+    tenant_id = moved[0][1].tenant_id
+    await store.save_positions(tx, [after for _, after in moved], tenant_id=tenant_id)
+    # The start of cover first: a first scan that is the delivery begins and ends it at once.
+    for before, after in moved:
+        await watch_cover(tx, before, after, now=now)
+    await outbox.append(
+        tx,
+        *(
+            Announcement(
+                tenant_id=tenant_id, key=after.policy_id, event=_tracking_updated(after)
+            )
+            for _, after in moved
+        ),
+        now=now,
+    )
 
 
 async def name_parcel(
@@ -90,7 +149,7 @@ async def name_parcel(
     named = replace(policy, carrier=carrier, tracking_number=tracking_number)
     if named == policy:
         return policy
-    await must_be_free(tx, named)
+    await take_parcel(tx, named)
     await _save_moved(tx, policy, named, now=now)
     return named
 
@@ -124,7 +183,3 @@ def _tracking_updated(policy: Policy) -> TrackingUpdated:
         destroyed_at=position.destroyed_at,
         seized_at=position.seized_at,
     )
-
-
-def _until(scans: Iterable[Scan], now: datetime) -> list[Scan]:
-    return [scan for scan in scans if scan.occurred_at <= now]
