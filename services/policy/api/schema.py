@@ -67,6 +67,7 @@ def _take_tracking() -> dict[str, Any]:
             "(`GET /v1/tracking-codes`) and read again once the map has it."
         ),
         "operationId": "take_tracking",
+        "security": [{"signature": []}],
         "parameters": _PARAMETERS,
         "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
         "responses": {
