@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from libs.common.errors import Conflict
 from libs.common.plans.values import Plan
@@ -41,6 +42,7 @@ def accept(policy: Policy, plan: Plan, at: datetime, now: datetime) -> Policy:
 LONGEST_ON_ITS_WAY = timedelta(days=30)
 
 
+@lru_cache(maxsize=4096)
 def carrier_key(name: str) -> str:
     """A carrier's name as names are compared: `UPS`, `ups` and `U.P.S.` are one."""
     return "".join(character for character in name.casefold() if character.isalnum())
@@ -141,20 +143,34 @@ def track(policy: Policy, plan: Plan, scans: Iterable[Scan], now: datetime) -> P
     nobody reported it. A delivery ends the cover: RUN_OFF.
     """
     position = locate(scans, policy.tracking)
+    if position == policy.tracking and policy.state != "SCHEDULED":
+        return policy
     moved = covered(replace(policy, tracking=position), plan, now)
     if moved.state not in ("ACTIVE", "RUN_OFF"):
         return moved
     # From the whole set again: an earlier first movement may have been told later.
-    return replace(
-        moved,
-        cover_start=effective(plan, cover_facts(moved, now)),
-        state="ACTIVE" if position.delivered_at is None else "RUN_OFF",
-    )
+    starts_at = effective(plan, cover_facts(moved, now))
+    state = "ACTIVE" if position.delivered_at is None else "RUN_OFF"
+    if (starts_at, state) == (moved.cover_start, moved.state):
+        return moved
+    return replace(moved, cover_start=starts_at, state=state)
+
+
+def happened_at(
+    occurred_at: datetime | None, received_at: datetime, *, is_zoned: bool
+) -> datetime:
+    """When something happened, as far as is known: by the time it was told where no time was.
+
+    A time without its zone may be hours off; what was told has happened.
+    """
+    if occurred_at is None:
+        return received_at
+    return occurred_at if is_zoned else min(occurred_at, received_at)
 
 
 def locate(scans: Iterable[Scan], known: Tracking) -> Tracking:
     """The parcel's position: by when things happened, never by when they were told."""
-    ordered = sorted(scans, key=_when)
+    ordered = sorted(scans, key=when)
     if not ordered:
         return known
     moves = [scan for scan in ordered if scan.status not in _NOT_MOVING]
@@ -177,7 +193,7 @@ def locate(scans: Iterable[Scan], known: Tracking) -> Tracking:
     )
 
 
-def _when(scan: Scan) -> tuple[datetime, int, str]:
+def when(scan: Scan) -> tuple[datetime, int, str]:
     """Of what happened at one time, what comes later on any parcel's way is later."""
     return scan.occurred_at, _ORDER.get(scan.status, len(_ORDER)), scan.scan_id
 

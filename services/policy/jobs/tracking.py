@@ -53,7 +53,7 @@ class TrackingReader:
                 limit = max(1, limit // 4)
 
     async def _commit(self, tenant_id: str, limit: int) -> int:
-        async with self.running.db.transaction(tenant_id) as tx:
+        async with self.running.db.transaction(tenant_id, is_bulk=True) as tx:
             return await usecases.read_notices(
                 tx,
                 self.running.plans,

@@ -111,9 +111,14 @@ ALTER TABLE scans
     DROP CONSTRAINT scans_pkey,
     ADD PRIMARY KEY (policy_id, scan_id, reading);
 
--- When something last moved the parcel, or it left: what is quiet is found by it.
+-- A policy is mostly asked for by tenant and id. Where a table is new and has no statistics yet, the
+-- planner took the index of the tenant's age for it, and read all of theirs: 800 ms instead of 30 for
+-- 500 of 4,000 policies.
+CREATE UNIQUE INDEX policies_of_tenant ON policies (tenant_id, policy_id);
+-- When something last moved the parcel, or it left: what is quiet is found by it, among those on their
+-- way. It is in no index itself, so that none has to follow every scan, and a page keeps room for them.
 ALTER TABLE policies ADD COLUMN moved_at timestamptz;
 UPDATE policies SET moved_at = coalesce(
     (tracking ->> 'last_update_at')::timestamptz, (tracking ->> 'dispatched_at')::timestamptz);
-CREATE INDEX policies_quiet ON policies (tenant_id, moved_at, policy_id)
-    WHERE state = 'ACTIVE' AND moved_at IS NOT NULL;
+CREATE INDEX policies_active ON policies (tenant_id, policy_id) WHERE state = 'ACTIVE';
+ALTER TABLE policies SET (fillfactor = 80);

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -64,6 +64,7 @@ def neutral(scan: CarrierScan, provider: Provider, known: StatusMap) -> NeutralS
     )
 
 
+@lru_cache(maxsize=4096)
 def carrier_of(provider: str, name: str) -> str:
     """The carrier's name in letters and digits alone, as all of its names are compared.
 

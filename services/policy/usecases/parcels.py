@@ -4,22 +4,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from libs.common import outbox
 from libs.common.db import Tx
 from libs.common.deadlines import Deadline, set_deadlines
-from libs.common.events import Announcement
 from libs.common.plans.book import PlanBook
 from services.policy import store
 from services.policy.domain import parcels
-from services.policy.domain.parcels import Scan
+from services.policy.domain.parcels import Scan, happened_at
 from services.policy.domain.policies import Policy
-from services.policy.events import TrackingUpdated
-from services.policy.store import ReceivedScan
-from services.policy.usecases.cover import watch_cover
+from services.policy.events import PolicyEvent, TrackingUpdated
+from services.policy.store import KnownScan, ReceivedScan
+from services.policy.usecases.cover import watch_cover, watch_covers
 from services.policy.usecases.policies import take_parcel
-from services.policy.usecases.saying import announce
+from services.policy.usecases.saying import announce, announce_all
 
 FOLLOW = "follow_parcel"
+
+# By policy and scan id.
+History = dict[str, dict[str, KnownScan]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +73,54 @@ async def record_scans(
     """Keep the scans and move their policies.
 
     Each policy is computed from all its scans, so repeats and disorder change nothing. The number of
-    statements does not depend on how many there are, but for policies whose cover begins by them.
+    statements does not depend on how many there are.
     """
     locked = await store.lock_policies(tx, {s.policy_id for s in scans}, tenant_id=tenant_id)
+    history = await store.list_scans(tx, (p.policy_id for p in locked), tenant_id=tenant_id)
     known = frozenset(policy.policy_id for policy in locked)
-    new = await store.insert_scans(
-        tx, [s for s in scans if s.policy_id in known], tenant_id=tenant_id, now=now
+    news = _news([scan for scan in scans if scan.policy_id in known], history, now)
+    if news:
+        await store.insert_scans(tx, news, tenant_id=tenant_id, now=now)
+        touched = {scan.policy_id for scan, _ in news}
+        moving = [policy for policy in locked if policy.policy_id in touched]
+        await _follow(tx, plans, moving, history, now=now)
+    return ScanOutcome(
+        known=known, new=frozenset((scan.policy_id, scan.scan_id) for scan, _ in news)
     )
-    touched = {policy_id for policy_id, _ in new}
-    if touched:
-        await _follow(tx, plans, [p for p in locked if p.policy_id in touched], now=now)
-    return ScanOutcome(known=known, new=frozenset(new))
+
+
+def _news(
+    scans: Iterable[ReceivedScan], history: History, now: datetime
+) -> list[tuple[ReceivedScan, int]]:
+    """What is not in the history yet, or read otherwise now: with its reading, and put into it."""
+    news: dict[tuple[str, str], tuple[ReceivedScan, int]] = {}
+    for scan in scans:
+        known = history.setdefault(scan.policy_id, {})
+        before = known.get(scan.scan_id)
+        if before is not None and not _replaces(scan, before):
+            continue
+        at = happened_at(scan.occurred_at, now, is_zoned=scan.is_zoned)
+        after = KnownScan(
+            scan=Scan(
+                scan_id=scan.scan_id,
+                status=scan.status,
+                reason=scan.reason,
+                occurred_at=at,
+                is_trusted=scan.is_trusted,
+            ),
+            reading=1 if before is None else before.reading + 1,
+            is_withdrawn=scan.is_withdrawn,
+            received_at=now,
+        )
+        known[scan.scan_id] = after
+        news[scan.policy_id, scan.scan_id] = (scan, after.reading)
+    return list(news.values())
+
+
+def _replaces(scan: ReceivedScan, before: KnownScan) -> bool:
+    """Whether another reading of a known scan counts: what was taken back stays so."""
+    is_otherwise = (scan.status, scan.reason) != (before.scan.status, before.scan.reason)
+    return scan.may_replace and is_otherwise and not before.is_withdrawn
 
 
 async def follow_parcel(
@@ -90,17 +128,18 @@ async def follow_parcel(
 ) -> None:
     """The instant has come that a scan named ahead of its time."""
     policy = await store.lock_policy(tx, policy_id, tenant_id=tenant_id)
-    await _follow(tx, plans, [policy], now=now)
+    history = await store.list_scans(tx, [policy_id], tenant_id=tenant_id)
+    await _follow(tx, plans, [policy], history, now=now)
 
 
-async def _follow(tx: Tx, plans: PlanBook, locked: Sequence[Policy], *, now: datetime) -> None:
+async def _follow(
+    tx: Tx, plans: PlanBook, locked: Sequence[Policy], history: History, *, now: datetime
+) -> None:
     """Where the policies' parcels are, from all their scans; all are one tenant's."""
-    tenant_id = locked[0].tenant_id
-    history = await store.list_scans(tx, (p.policy_id for p in locked), tenant_id=tenant_id)
     ahead: list[Deadline] = []
     moved: list[tuple[Policy, Policy]] = []
     for policy in locked:
-        scans = history.get(policy.policy_id, [])
+        scans = [known.scan for known in history.get(policy.policy_id, {}).values()]
         happened = [scan for scan in scans if scan.occurred_at <= now]
         if len(happened) < len(scans):
             ahead.append(_ahead(policy, scans, now))
@@ -126,19 +165,14 @@ async def _save_followed(
         return
     tenant_id = moved[0][1].tenant_id
     await store.save_positions(tx, [after for _, after in moved], tenant_id=tenant_id)
-    # The start of cover first: a first scan that is the delivery begins and ends it at once.
-    for before, after in moved:
-        await watch_cover(tx, before, after, now=now)
-    await outbox.append(
-        tx,
-        *(
-            Announcement(
-                tenant_id=tenant_id, key=after.policy_id, event=_tracking_updated(after)
-            )
-            for _, after in moved
-        ),
-        now=now,
-    )
+    began = await watch_covers(tx, moved)
+    events: list[tuple[Policy, PolicyEvent]] = []
+    for _, after in moved:
+        # The start of cover first: a first scan that is the delivery begins and ends it at once.
+        if (activated := began.get(after.policy_id)) is not None:
+            events.append((after, activated))
+        events.append((after, _tracking_updated(after)))
+    await announce_all(tx, events, now=now)
 
 
 async def name_parcel(
