@@ -36,21 +36,35 @@ class TrackingReader:
 
     async def _read_some(self, tenant_id: str) -> bool:
         """Whether any were worked. One that cannot be stands aside; its neighbours go on."""
-        limit = NOTICES_AT_ONCE
+        try:
+            return await self._commit(tenant_id, NOTICES_AT_ONCE) > 0
+        except NotHereYet as absence:
+            _log.warning("tracking_waits", tenant=tenant_id, cause=absence.detail)
+            return False
+        except Exception as failure:
+            if is_away(failure):
+                raise
+            _log.warning("tracking_redone_apart", tenant=tenant_id, cause=repr(failure))
+        await self._read_apart(tenant_id)
+        return True
+
+    async def _read_apart(self, tenant_id: str) -> None:
+        """One by one up to the first that fails, which stands aside."""
         while True:
             try:
-                return await self._commit(tenant_id, limit) > 0
-            except NotHereYet as absence:
-                _log.warning("tracking_waits", tenant=tenant_id, cause=absence.detail)
-                return False
+                if not await self._commit(tenant_id, 1):
+                    return
+            except NotHereYet:
+                return
             except Exception as failure:
                 if is_away(failure):
                     raise
-                _log.error("tracking_failed", count=limit, exc_info=failure)
-                if limit == 1:
-                    await self._give_up(tenant_id, failure)
-                    return True
-                limit = max(1, limit // 4)
+                _log.error("tracking_failed", tenant=tenant_id, exc_info=failure)
+                async with self.running.db.transaction(tenant_id) as tx:
+                    await usecases.give_up_notice(
+                        tx, repr(failure), tenant_id=tenant_id, at=system_now()
+                    )
+                return
 
     async def _commit(self, tenant_id: str, limit: int) -> int:
         async with self.running.db.transaction(tenant_id, is_bulk=True) as tx:
@@ -62,10 +76,4 @@ class TrackingReader:
                 limit=limit,
                 now=await testclock.now_in(tx, tenant_id),
                 at=system_now(),
-            )
-
-    async def _give_up(self, tenant_id: str, failure: Exception) -> None:
-        async with self.running.db.transaction(tenant_id) as tx:
-            await usecases.give_up_notice(
-                tx, repr(failure), tenant_id=tenant_id, at=system_now()
             )
