@@ -79,7 +79,7 @@ async def rounds(site: Site, repeats: int, parcels: int = PARCELS) -> AsyncItera
         await connection.execute(serve.BARE_TABLE)
         db = await Database.connect(site.database_url, "policy")
         try:
-            await _open_hook(site, db)
+            await open_hook(site, db)
             async with AsyncExitStack() as stack:
                 servers = {
                     ACCEPTED: await _server(site, stack, ACCEPTED, '["api"]'),
@@ -107,7 +107,7 @@ async def _round(
     # What the round before left unread would be read in this one.
     await admin.execute("TRUNCATE policy.tracking_queue, policy.outbox")
     run = uuid4().hex[:10].upper()
-    await _insure(db, run, parcels)
+    await insure(db, run, parcels)
     # A database at work has statistics of its tables.
     await admin.execute("ANALYZE policy.policies")
     sending = posts(run, parcels)
@@ -161,7 +161,7 @@ async def _until_read(admin: Any, run: str, count: int) -> float:
     return lag
 
 
-async def _open_hook(site: Site, db: Database) -> None:
+async def open_hook(site: Site, db: Database) -> None:
     sealed = Sealer(site.keys / keys.SEALING_KEYS).seal(SECRET.encode())
     hook = TrackingHook(
         tenant_id=TENANT,
@@ -174,7 +174,7 @@ async def _open_hook(site: Site, db: Database) -> None:
         await store.insert_tracking_hook(tx, hook)
 
 
-async def _insure(db: Database, run: str, parcels: int) -> None:
+async def insure(db: Database, run: str, parcels: int) -> None:
     """As many paid policies, each on a parcel of its own."""
     plan = load(PROGRAMMES).newest("cssecure")
     pin = PlanPin(plan=plan.plan, version=plan.version, sha256=plan.sha256)
