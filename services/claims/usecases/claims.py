@@ -179,6 +179,7 @@ async def _announce_evidence(
 
 
 def _claim_filed(filed: FiledClaim, taken: Sequence[Evidence]) -> ClaimFiled:
+    assert filed.claim.filed_at is not None
     return ClaimFiled(
         claim_id=filed.claim_id,
         policy_id=filed.policy_id or "",
