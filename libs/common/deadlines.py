@@ -74,6 +74,21 @@ async def cancel_deadlines(tx: Tx, tenant_id: str, kind: str, subjects: Sequence
     )
 
 
+async def cancel_deadlines(tx: Tx, kind: str, subjects: Sequence[tuple[str, str]]) -> None:
+    """Those of the kind of these (tenant, subject) pairs, in one statement."""
+    if not subjects:
+        return
+    await tx.execute(
+        """
+        DELETE FROM deadlines d USING unnest($2::text[], $3::text[]) AS i (tenant_id, subject)
+        WHERE d.tenant_id = i.tenant_id AND d.kind = $1 AND d.subject = i.subject
+        """,
+        kind,
+        [tenant_id for tenant_id, _ in subjects],
+        [subject for _, subject in subjects],
+    )
+
+
 async def take(tx: Tx, deadline: Deadline) -> bool:
     """Whether the deadline still stands, unmoved; it is gone with this transaction's commit."""
     row = await tx.fetchrow(

@@ -1,6 +1,6 @@
 """What claims hears: policies sold and ended, and where their parcels are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -15,6 +15,7 @@ from libs.common.service import Running
 from libs.common.testclock import TestClockMoved, on_test_clock_moved
 from services.claims import store, usecases
 from services.claims.domain.cases import Cover, Terms, Tracking
+from services.claims.store import Policy
 from services.claims.usecases import Rules
 
 TOPICS = ("policies",)
@@ -78,6 +79,7 @@ class PremiumReversed(StateTold, frozen=True, kw_only=True):
 class TrackingUpdated(Reading, frozen=True, kw_only=True):
     policy_id: str
     state: str
+    status: str
     carrier: str = ""
     tracking_number: str = ""
     accepted_at: datetime | None = None
@@ -86,6 +88,10 @@ class TrackingUpdated(Reading, frozen=True, kw_only=True):
     delivered_at: datetime | None = None
     returned_at: datetime | None = None
     loss_confirmed_at: datetime | None = None
+    lost_at: datetime | None = None
+    damaged_at: datetime | None = None
+    destroyed_at: datetime | None = None
+    seized_at: datetime | None = None
 
 
 S = TypeVar("S", bound=StateTold)
@@ -103,37 +109,28 @@ def handlers(running: Running) -> Handlers:
     async def on_policy_paid(tx: Tx, events: Sequence[Received[PolicyPaid]]) -> None:
         for received in events:
             running.plans.pinned(received.event.plan.sha256)
-        await usecases.remember_covers(tx, [_cover(received) for received in events])
+        tracked = await usecases.remember_covers(tx, [_cover(received) for received in events])
+        if tracked:
+            # Cover that begins while the parcel is on its way already.
+            covers = await store.lock_covers(tx, tracked)
+            await _move_covers(tx, rules, list(covers.values()), [])
 
     async def on_state_told(tx: Tx, events: Sequence[Received[S]]) -> None:
-        for received, cover in await _locked(tx, events):
-            await _move(tx, rules, received, replace(cover, state=received.event.state))
+        await _move(tx, rules, events, lambda cover, told: replace(cover, state=told.state))
 
     async def on_policy_cancelled(tx: Tx, events: Sequence[Received[PolicyCancelled]]) -> None:
-        for received, cover in await _locked(tx, events):
-            await _move(tx, rules, received, replace(cover, state="CANCELLED"))
+        await _move(tx, rules, events, lambda cover, _: replace(cover, state="CANCELLED"))
 
     async def on_policy_invalidated(
         tx: Tx, events: Sequence[Received[PolicyInvalidated]]
     ) -> None:
-        for received, cover in await _locked(tx, events):
-            await _move(tx, rules, received, replace(cover, state="INVALID"))
+        await _move(tx, rules, events, lambda cover, _: replace(cover, state="INVALID"))
 
     async def on_policy_voided(tx: Tx, events: Sequence[Received[PolicyVoided]]) -> None:
-        for received, cover in await _locked(tx, events):
-            await _move(tx, rules, received, replace(cover, state="VOID"))
+        await _move(tx, rules, events, lambda cover, _: replace(cover, state="VOID"))
 
     async def on_tracking_updated(tx: Tx, events: Sequence[Received[TrackingUpdated]]) -> None:
-        for received, cover in await _locked(tx, _latest(events)):
-            tracking = _tracking(received.event)
-            moved = replace(
-                cover,
-                state=received.event.state,
-                tracking=tracking,
-                carrier=received.event.carrier,
-                tracking_number=received.event.tracking_number,
-            )
-            await _move(tx, rules, received, moved)
+        await _move(tx, rules, events, _tracked)
 
     return dict(
         [
@@ -151,29 +148,42 @@ def handlers(running: Running) -> Handlers:
     )
 
 
-def _latest(events: Sequence[Received[TrackingUpdated]]) -> list[Received[TrackingUpdated]]:
-    """Each update replaces the one before it, so a key's last of a batch stands for all."""
-    return list({(received.tenant_id, received.key): received for received in events}.values())
+async def _move(
+    tx: Tx, rules: Rules, events: Sequence[Received[R]], moved: Callable[[Cover, R], Cover]
+) -> None:
+    """The events' covers, `moved` by them in their order: what a key's last one says stands."""
+    covers = await _locked(tx, events)
+    news: dict[Policy, Cover] = {}
+    for received in events:
+        policy = (received.tenant_id, received.key)
+        cover = news.get(policy, covers[policy])
+        # A copy read through may be newer than the event.
+        if received.sequence > cover.sequence:
+            news[policy] = replace(moved(cover, received.event), sequence=received.sequence)
+    # First notices of those as well: whoever read them through has not looked.
+    await _move_covers(tx, rules, list({**covers, **news}.values()), list(news.values()))
 
 
-async def _locked(tx: Tx, events: Sequence[Received[R]]) -> list[tuple[Received[R], Cover]]:
-    """The events with their covers, in order; CoverOfAnother where that is not the tenant's."""
-    covers = await store.lock_covers(tx, [(e.tenant_id, e.key) for e in events])
-    unknown = [e.key for e in events if (e.tenant_id, e.key) not in covers]
+async def _locked(tx: Tx, events: Sequence[Received[R]]) -> dict[Policy, Cover]:
+    """The events' covers; CoverOfAnother where one is not the tenant's."""
+    wanted = [(received.tenant_id, received.key) for received in events]
+    covers = await store.lock_covers(tx, wanted)
+    unknown = [
+        policy_id for tenant_id, policy_id in wanted if (tenant_id, policy_id) not in covers
+    ]
     if unknown:
         raise usecases.CoverOfAnother(
             f"No policy {', '.join(unknown)} of the event's tenant is known here."
         )
-    return [(e, covers[e.tenant_id, e.key]) for e in events]
+    return covers
 
 
-async def _move(tx: Tx, rules: Rules, received: Received[R], cover: Cover) -> None:
-    if received.sequence <= cover.sequence:
-        return  # a copy read through was newer than this event
-    moved = replace(cover, sequence=received.sequence)
-    await store.save_cover(tx, moved)
-    now = await testclock.now_in(tx, received.tenant_id)
-    await usecases.decide_open_claims(tx, rules, moved, now=now)
+async def _move_covers(
+    tx: Tx, rules: Rules, covers: Sequence[Cover], moved: Sequence[Cover]
+) -> None:
+    tenants = {cover.tenant_id for cover in covers}
+    now = {tenant_id: await testclock.now_in(tx, tenant_id) for tenant_id in tenants}
+    await usecases.move_covers(tx, rules, covers, moved, now=now)
 
 
 def _cover(received: Received[PolicyIssued] | Received[PolicyPaid]) -> Cover:
@@ -192,12 +202,27 @@ def _cover(received: Received[PolicyIssued] | Received[PolicyPaid]) -> Cover:
     )
 
 
+def _tracked(cover: Cover, event: TrackingUpdated) -> Cover:
+    return replace(
+        cover,
+        state=event.state,
+        tracking=_tracking(event),
+        carrier=event.carrier,
+        tracking_number=event.tracking_number,
+    )
+
+
 def _tracking(event: TrackingUpdated) -> Tracking:
     return Tracking(
+        status=event.status,
         accepted_at=event.accepted_at,
         dispatched_at=event.dispatched_at,
         last_update_at=event.last_update_at,
         delivered_at=event.delivered_at,
         returned_at=event.returned_at,
         loss_confirmed_at=event.loss_confirmed_at,
+        lost_at=event.lost_at,
+        damaged_at=event.damaged_at,
+        destroyed_at=event.destroyed_at,
+        seized_at=event.seized_at,
     )

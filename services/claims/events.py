@@ -36,6 +36,32 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     limit: Decimal | None = None
 
 
+class ClaimNotified(ClaimEvent, frozen=True, kw_only=True):
+    """A first notice: what the carrier said, or its silence, suggests a claim. It waits for the
+    claimant, whose filing takes it over.
+
+    `seen_at` is when the carrier said it, or said anything last; `eligible_on` the day from which
+    it can be decided, where that is to come; `closes_at` the first instant too late to file.
+    """
+
+    peril: str
+    cause: str
+    seen_at: datetime
+    notified_at: datetime
+    eligible_on: date | None = None
+    closes_at: datetime | None = None
+    missing: tuple[str, ...] = ()
+
+
+class ClaimNoticeClosed(ClaimEvent, frozen=True, kw_only=True):
+    """A first notice that nobody took up is over. `reason` is that of a denial, or PARCEL_FOUND."""
+
+    peril: str
+    cause: str
+    reason: str
+    closed_at: datetime
+
+
 class ClaimFiled(ClaimEvent, frozen=True, kw_only=True):
     peril: str
     notified_at: datetime
@@ -111,6 +137,8 @@ class RecoveryRecorded(ClaimEvent, frozen=True, kw_only=True):
 
 
 EVENTS = (
+    ClaimNotified,
+    ClaimNoticeClosed,
     ClaimFiled,
     ClaimDecided,
     EvidenceAdded,

@@ -41,6 +41,13 @@ def jobs(running: Running) -> Mapping[str, Job]:
                     return
             await usecases.send_payout(tx, payout.payout_id, tenant_id=tenant_id, now=now)
 
+    async def notice_silence(deadline: Deadline) -> None:
+        async with running.db.transaction(deadline.tenant_id) as tx:
+            # Before the deadline, as the consumers do who move it: nobody waits for each other.
+            cover = await store.lock_cover(tx, deadline.subject, tenant_id=deadline.tenant_id)
+            if await take(tx, deadline):
+                await usecases.notice_silence(tx, rules, cover, now=deadline.due_at)
+
     async def forget_evidence(deadline: Deadline) -> None:
         async with running.db.transaction(deadline.tenant_id) as tx:
             if await take(tx, deadline):
@@ -51,5 +58,6 @@ def jobs(running: Running) -> Mapping[str, Job]:
     return {
         usecases.LOOK_AGAIN: look_again_at_claim,
         usecases.SEND_PAYOUT: send_payout,
+        usecases.NOTICE_SILENCE: notice_silence,
         usecases.FORGET_EVIDENCE: forget_evidence,
     }

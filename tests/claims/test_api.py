@@ -68,7 +68,7 @@ async def test_a_claim_too_early_waits_for_its_day(desk: Desk) -> None:
     assert (decision["outcome"], decision["eligible_on"]) == ("DEFERRED", "2024-03-02")
     assert decision["reasons"][0]["code"] == "TOO_EARLY"
     assert decision["payout"]["amount_minor"] == 0
-    assert await desk.deadlines() == {"look_again_at_claim": at(DAY_61)}
+    assert (await desk.deadlines())["look_again_at_claim"] == at(DAY_61)
     assert await desk.said() == ["ClaimFiled", "ClaimDecided"]
     assert await desk.show(claim) == claim
 
@@ -89,7 +89,7 @@ async def test_a_claim_that_waited_is_decided_by_itself_on_its_day(asking_desk: 
     assert decision["decided_at"] == "2024-03-01T16:00:00Z"
     assert decision["payout"] == {**amount(7_000), "formatted": "¥70.00"}
     assert await desk.said() == ["ClaimFiled", "ClaimDecided", "ClaimDecided", "PayoutSent"]
-    assert await desk.deadlines() == {}
+    assert (await desk.deadlines()).keys() == {"notice_silence"}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ async def test_a_policy_is_followed_from_its_issue_to_its_delivery(desk: Desk) -
     assert states == [("PENDING", 1), ("SCHEDULED", 2), ("ACTIVE", 3), ("RUN_OFF", 4)]
     assert cover.paid_at == at("2024-01-01T02:00")
     assert cover.tracking == Tracking(
+        status="in_transit",
         dispatched_at=at("2024-01-04T01:00"),
         last_update_at=at("2024-01-04T01:00"),
         delivered_at=at("2024-03-02T07:00"),

@@ -82,6 +82,32 @@ def policy_cancelled(**changes: Any) -> policy.PolicyCancelled:
     return policy.PolicyCancelled(**values)
 
 
+def claim_notified(**changes: Any) -> claims.ClaimNotified:
+    values = {
+        "claim_id": CLAIM,
+        "policy_id": POLICY,
+        "peril": "LOSS",
+        "cause": "lost",
+        "seen_at": NOW,
+        "notified_at": NOW,
+        **changes,
+    }
+    return claims.ClaimNotified(**values)
+
+
+def claim_notice_closed(**changes: Any) -> claims.ClaimNoticeClosed:
+    values = {
+        "claim_id": CLAIM,
+        "policy_id": POLICY,
+        "peril": "LOSS",
+        "cause": "lost",
+        "reason": "DELIVERED",
+        "closed_at": NOW,
+        **changes,
+    }
+    return claims.ClaimNoticeClosed(**values)
+
+
 def claim_filed(**changes: Any) -> claims.ClaimFiled:
     values = {
         "claim_id": CLAIM,

@@ -7,7 +7,13 @@ import pytest
 from libs.common import deadletter, testclock
 from libs.common.consumer import deliver
 from services.notifier.consumers import HANDLERS
-from services.notifier.domain.notices import ClaimAnswered, CoverBegan
+from services.notifier.domain.notices import (
+    ClaimAnswered,
+    ClaimEligible,
+    CoverBegan,
+    NoticeClosed,
+    ParcelInterrupted,
+)
 from tests.notifier.builders import (
     CLAIM,
     CONSUMER,
@@ -18,6 +24,8 @@ from tests.notifier.builders import (
     Bus,
     claim_decided,
     claim_filed,
+    claim_notice_closed,
+    claim_notified,
     clock_moved,
     myr,
     payout_sent,
@@ -167,6 +175,38 @@ async def test_a_decision_that_says_what_was_told_last_is_no_news(bus: Bus) -> N
 
     told = [owed.notice.occasion for owed in await bus.owed()]
     assert told == ["dec_1", "dec_3", "dec_4", "dec_5"]
+
+
+async def test_a_first_notice_is_told_by_what_suggested_it(bus: Bus) -> None:
+    needed = {"missing": ("police_report",), "eligible_on": date(2026, 3, 20)}
+    await bus.say(
+        claim_notified(**needed),
+        claim_notified(claim_id="clm_2", cause="silence", closes_at=TOMORROW),
+    )
+
+    said, silent = [owed.notice.letter for owed in await bus.owed()]
+    assert said == ClaimEligible(
+        peril="LOSS", cause="lost", seen_at=NOW, notified_at=NOW, **needed
+    )
+    assert silent == ParcelInterrupted(
+        peril="LOSS", cause="silence", seen_at=NOW, notified_at=NOW, closes_at=TOMORROW
+    )
+
+
+async def test_a_first_notice_and_its_end_are_told_once_each(bus: Bus) -> None:
+    await bus.say(claim_notified(), claim_notice_closed())
+    await bus.say(claim_notified(), claim_notice_closed())
+
+    assert await bus.templates() == ["claim.eligible", "claim.notice_closed"]
+    [_, over] = await bus.owed()
+    assert over.notice.letter == NoticeClosed(peril="LOSS", reason="DELIVERED", closed_at=NOW)
+    assert over.notice.claim_id == CLAIM
+
+
+async def test_a_first_notice_that_is_taken_up_is_told_as_any_claim(bus: Bus) -> None:
+    await bus.say(claim_notified(cause="silence"), claim_filed(), claim_decided())
+
+    assert await bus.templates() == ["parcel.interrupted", "claim.received", "claim.decided"]
 
 
 async def test_two_tenants_with_the_same_ids_are_told_apart(bus: Bus) -> None:

@@ -184,9 +184,10 @@ def test_every_code_a_customer_may_meet_has_words(kind: str, known: frozenset[st
             {"OVERPAID", "DUPLICATE_CHARGE", "LATE", "POLICY_ENDED", "NOT_CONFIRMED"},
         ),
         ("reversal", {"REFUNDED", "DISPUTE_LOST"}),
+        ("scan", {"lost", "destroyed", "damaged", "seized", "returned"}),
     ],
 )
-def test_every_language_has_words_for_what_happens_while_cover_is_bought(
+def test_every_language_has_words_for_what_happens_to_cover_and_parcel(
     kind: str, known: set[str], language: str
 ) -> None:
     assert words.LANGUAGES[language][kind].keys() == known

@@ -1,5 +1,6 @@
 """Letters: every template in every language says its facts, and nothing foreign gets in."""
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from services.notifier.clients.letters import TEMPLATES, Written
 from services.notifier.domain import words
 from services.notifier.domain.notices import (
     LETTERS,
+    ClaimEligible,
     ClaimReceived,
     CoverBegan,
     CoverCancelled,
@@ -21,13 +23,16 @@ from services.notifier.domain.notices import (
     Letter,
     Line,
     MoneySent,
+    NoticeClosed,
     PapersAsked,
+    ParcelInterrupted,
     PremiumTakenBack,
     RefundPromised,
     TopUpAsked,
     TopUpLapsed,
     TopUpStillDue,
 )
+from services.notifier.domain.words import ENGLISH
 from tests.notifier.builders import CLAIM, NOW, POLICY, a_notice, an_answer, myr
 
 KUALA_LUMPUR = ZoneInfo("Asia/Kuala_Lumpur")
@@ -36,7 +41,25 @@ LINES = (
     Line(label="GROSS", after=Decimal(300)),
     Line(label="CAP_INSURED", before=Decimal(300), after=Decimal(250)),
 )
+NEEDED = ("police_report|outer_packaging_photos+weight_photo", "carrier_loss_letter")
+
+
+def a_suggestion(cause: str = "lost", peril: str = "LOSS", **changes: Any) -> ClaimEligible:
+    """A first notice: after a scan, or after silence."""
+    shape = ParcelInterrupted if cause == "silence" else ClaimEligible
+    values = {"peril": peril, "cause": cause, "seen_at": NOW, "notified_at": NOW, **changes}
+    return shape(**values)
+
+
 EXAMPLES: list[Letter] = [
+    a_suggestion(),
+    a_suggestion("damaged", "DAMAGE", closes_at=NOW, missing=NEEDED),
+    a_suggestion("something_new", "SEIZURE", eligible_on=date(2026, 3, 20)),
+    a_suggestion("silence"),
+    a_suggestion("silence", eligible_on=date(2026, 3, 20), closes_at=NOW, missing=NEEDED),
+    NoticeClosed(peril="LOSS", reason="DELIVERED", closed_at=NOW),
+    NoticeClosed(peril="LOSS", reason="PARCEL_FOUND", closed_at=NOW),
+    NoticeClosed(peril="DAMAGE", reason="SOMETHING_NEW", closed_at=NOW),
     PapersAsked(missing=("price", "picture"), lapses_at=NOW),
     PapersAsked(missing=(), lapses_at=None),
     TopUpAsked(premium=myr("38"), due=myr("13"), lapses_at=NOW),
@@ -171,6 +194,69 @@ def test_says_what_is_missing_and_who_has_to_bring_it() -> None:
     assert "you need not:\n- the carrier's letter about the loss\n" in written.text
 
 
+def test_says_what_the_carrier_said_what_is_needed_and_by_when() -> None:
+    written = write(
+        a_suggestion(
+            "damaged",
+            "DAMAGE",
+            # The end of 11 March there.
+            closes_at=datetime(2026, 3, 11, 16, tzinfo=UTC),
+            missing=("unboxing_video", "police_report|weight_photo", "carrier_damage_report"),
+        )
+    )
+
+    assert written.subject == "Your parcel seems to be damaged (order SO-77)"
+    assert written.text.startswith(
+        "On 2026-03-02 18:00 (Asia/Kuala Lumpur, UTC+08:00) the carrier said that your parcel "
+        "seems to be damaged. Your insurance covers damage, so we made a first notice"
+    )
+    assert "counts as your report since 2026-03-02 18:00" in written.text
+    assert (
+        "by the end of 2026-03-11 (Asia/Kuala Lumpur, UTC+08:00) at the latest." in written.text
+    )
+    assert "Nothing is decided or paid before you do." in written.text
+    assert (
+        "Please have ready:\n"
+        "- the unboxing video\n"
+        "- a police report, or a photo of the parcel on a scale\n" in written.text
+    )
+    assert "you need not:\n- the carrier's damage report\n" in written.text
+    assert f"Claim: {CLAIM}" in written.text
+
+
+def test_says_that_nothing_was_heard_of_the_parcel_and_since_when() -> None:
+    written = write(a_suggestion("silence"))
+
+    assert written.subject == "Your parcel has not arrived: it may be lost (order SO-77)"
+    assert "last told us anything of it on 2026-03-02 18:00" in written.text
+    for unknown in ("by the end of", "As things stand", "have ready", "need not:"):
+        assert unknown not in written.text
+
+
+def test_says_from_when_a_first_notice_can_be_decided() -> None:
+    written = write(a_suggestion(eligible_on=date(2026, 3, 20)))
+
+    assert "the claim can be decided from 2026-03-20. You may file it earlier" in written.text
+
+
+def test_says_why_a_first_notice_is_closed() -> None:
+    arrived = write(NoticeClosed(peril="LOSS", reason="DELIVERED", closed_at=NOW))
+    found = write(NoticeClosed(peril="LOSS", reason="PARCEL_FOUND", closed_at=NOW))
+
+    assert "- The carrier recorded the parcel as delivered.\n" in arrived.text
+    assert "- There is news of the parcel: it was heard of again.\n" in found.text
+    assert "This decides no claim" in found.text
+
+
+@pytest.mark.parametrize("language", sorted(words.LANGUAGES))
+@pytest.mark.parametrize("cause", [*ENGLISH["scan"], "unheard_of"])
+def test_no_code_is_left_in_what_a_carrier_said(cause: str, language: str) -> None:
+    written = write(a_suggestion(cause, missing=NEEDED), locale=language)
+    text = f"{written.subject}\n{written.text}".replace(POLICY, "").replace(CLAIM, "")
+
+    assert re.findall(r"\w*_\w*|\b[A-Z]{4,}\b", text) == []
+
+
 def test_says_from_when_it_may_be_claimed() -> None:
     dated = write(an_answer(outcome="DEFERRED", eligible_on=date(2026, 3, 20)))
     undated = write(an_answer(outcome="DEFERRED"))
@@ -183,6 +269,11 @@ def test_writes_in_the_readers_language() -> None:
     chinese = write(an_answer(), locale="zh-CN")
     malay = write(an_answer(), locale="ms-MY")
 
+    silent_chinese = write(a_suggestion("silence"), locale="zh-CN")
+    lost_malay = write(a_suggestion(), locale="ms-MY")
+
+    assert silent_chinese.subject == "您的包裹尚未送达，可能已遗失（订单 SO-77）"
+    assert lost_malay.subject == "Bungkusan anda mungkin telah hilang (pesanan SO-77)"
     assert chinese.subject == "您的理赔申请（包裹遗失）：已批准（订单 SO-77）"
     assert (
         malay.subject == "Tuntutan anda untuk kehilangan bungkusan: diluluskan (pesanan SO-77)"

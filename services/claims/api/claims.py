@@ -1,8 +1,9 @@
-"""Claims: filed, shown, decided."""
+"""Claims: filed, listed, shown, decided."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
-from fastapi import Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from libs.common import web
 from libs.common.auth import (
@@ -13,7 +14,20 @@ from libs.common.auth import (
     requires,
 )
 from libs.common.idempotency import key_of
+from libs.common.pagination import (
+    NEWEST,
+    BadCursor,
+    Listing,
+    Moment,
+    Page,
+    Paging,
+    Span,
+    paging,
+    span,
+)
+from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts, now_of
+from libs.common.wire import IdOf
 from services.claims import store, usecases
 from services.claims.api.parts import (
     cover_of,
@@ -21,10 +35,23 @@ from services.claims.api.parts import (
     rules_of,
     which_policy,
 )
-from services.claims.api.requests import ClaimRequest, DecisionRequest
-from services.claims.api.views import ClaimView, EligibilityView, PerilView, claim_view
+from services.claims.api.requests import ClaimRequest, DecisionRequest, Peril
+from services.claims.api.views import (
+    ClaimSummary,
+    ClaimView,
+    EligibilityView,
+    PerilView,
+    claim_view,
+)
 
 router = web.api_router(prefix="/v1", tags=["claims"])
+
+_listing: Listing[Moment] = Listing("claims", tuple[datetime, str])
+
+State = Literal[
+    "NOTIFIED", "SUBMITTED", "DEFERRED", "INFO_REQUIRED", "ON_HOLD", "REFERRED", "APPROVED",
+    "DENIED", "PAYING", "PAID", "WITHDRAWN", "CLOSED",
+]  # fmt: skip
 
 
 @router.post("/claims", status_code=201, response_model=ClaimView)
@@ -35,7 +62,10 @@ async def file_claim(
     db: Db,
     parts: Parts,
 ) -> Response:
-    """File a claim; the answer holds its decision. Too early is no error: DEFERRED, with its date."""
+    """File a claim; the answer holds its decision. Too early is no error: DEFERRED, with its date.
+
+    A first notice of the same peril becomes this claim, with its id and its first contact.
+    """
     key = await key_of(request, caller.tenant_id)
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.find(tx)) is not None:
@@ -57,6 +87,40 @@ async def file_claim(
             await usecases.remember_fetched(tx, fetched)
         filed = await usecases.file_claim(tx, rules_of(parts), command, now=now)
         return await key.keep(tx, 201, await claim_view(tx, filed))
+
+
+@router.get("/claims", responses=problem_responses(BadCursor))
+async def list_claims(
+    caller: Annotated[Caller, requires(CLAIMS_READ)],
+    db: Db,
+    paging: Annotated[Paging, Depends(paging)],
+    span: Annotated[Span, Depends(span)],
+    state: Annotated[
+        State | None, Query(description="Only these; NOTIFIED ones wait for their claimants.")
+    ] = None,
+    policy_id: Annotated[
+        Annotated[str, IdOf("pol")] | None, Query(description="Only those on this policy.")
+    ] = None,
+    peril: Annotated[Peril | None, Query(description="Only those of this peril.")] = None,
+) -> Page[ClaimSummary]:
+    """Your claims, the newest first; `since` and `until` go by when they were first heard of."""
+    wanted = store.Wanted(
+        state=state, policy_id=policy_id, peril=peril, since=span.since, until=span.until
+    )
+    async with db.transaction(caller.tenant_id) as tx:
+        found = await store.list_claims(
+            tx,
+            wanted,
+            tenant_id=caller.tenant_id,
+            before=_listing.after(paging.cursor) or NEWEST,
+            limit=paging.limit + 1,
+        )
+    return _listing.page(
+        found,
+        paging.limit,
+        view=ClaimSummary.of,
+        position=lambda filed: (filed.claim.notified_at, filed.claim_id),
+    )
 
 
 @router.get("/policies/{policy_id}/claim-eligibility")

@@ -182,30 +182,59 @@ class ClaimView(View):
     """Null: no policy of yours has this parcel."""
     peril: str
     state: str
+    """NOTIFIED: a first notice. It waits for the claimant, and has no decision."""
+    cause: str | None
+    """What suggested it, where it began as a first notice: what the carrier said, or its silence."""
     notified_at: datetime
-    filed_at: datetime
+    filed_at: datetime | None
     filed_by: str
-    decision: DecisionView
+    """`platform`: nobody has filed it yet."""
+    decision: DecisionView | None
     evidence: list[EvidenceView]
     payouts: list[PayoutView]
     recoveries: list[RecoveryView]
 
 
+class ClaimSummary(View):
+    """A claim in a list."""
+
+    claim_id: str
+    policy_id: str | None
+    peril: str
+    state: str
+    cause: str | None
+    notified_at: datetime
+    filed_at: datetime | None
+
+    @classmethod
+    def of(cls, filed: FiledClaim) -> "ClaimSummary":
+        return cls(
+            claim_id=filed.claim_id,
+            policy_id=filed.policy_id,
+            peril=filed.peril,
+            state=filed.state,
+            cause=filed.cause,
+            notified_at=filed.claim.notified_at,
+            filed_at=filed.claim.filed_at,
+        )
+
+
 async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
     decision = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    assert decision is not None, "a claim is decided when it is filed"
+    assert decision is not None or not filed.is_filed, "a claim is decided when it is filed"
     evidence = await store.list_evidence(tx, filed.claim_id, tenant_id=filed.tenant_id)
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
     recoveries = await store.list_recoveries(tx, filed.claim_id, tenant_id=filed.tenant_id)
     return ClaimView(
         claim_id=filed.claim_id,
         policy_id=filed.policy_id,
-        peril=filed.claim.statement.peril,
+        peril=filed.peril,
         state=filed.state,
+        cause=filed.cause,
         notified_at=filed.claim.notified_at,
         filed_at=filed.claim.filed_at,
         filed_by=filed.filed_by,
-        decision=DecisionView.of(decision),
+        decision=None if decision is None else DecisionView.of(decision),
         evidence=[EvidenceView.of(file) for file in evidence],
         payouts=[PayoutView.of(payout) for payout in payouts],
         recoveries=[RecoveryView.of(recovery) for recovery in recoveries],

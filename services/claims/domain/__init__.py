@@ -2,7 +2,7 @@
 
 from services.claims.domain.adjudication import adjudicate
 from services.claims.domain.decision import Assessment, Decision, Gap, Line, Reason
-from services.claims.domain.eligibility import Eligibility, eligibility
+from services.claims.domain.eligibility import Eligibility, eligibility, eligibility_of
 from services.claims.domain.service_terms import AppealAnswer, SlaTerms, appeal, pay_by, sla
 from services.claims.domain.settlement import (
     Advance,
@@ -33,6 +33,7 @@ __all__ = [
     "advance",
     "appeal",
     "eligibility",
+    "eligibility_of",
     "found_after_payout",
     "pay_by",
     "redeem_voucher",

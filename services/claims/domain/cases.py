@@ -69,6 +69,7 @@ class Terms:
 class Tracking:
     """Where the parcel is, as the policy service last said (TrackingUpdated, ParcelDispatched)."""
 
+    status: str = ""
     accepted_at: datetime | None = None
     dispatched_at: datetime | None = None
     last_update_at: datetime | None = None
@@ -76,6 +77,15 @@ class Tracking:
     returned_at: datetime | None = None
     # When the carrier itself said that it is lost.
     loss_confirmed_at: datetime | None = None
+    # What was said first of each kind. They suggest a claim, and decide none.
+    lost_at: datetime | None = None
+    damaged_at: datetime | None = None
+    destroyed_at: datetime | None = None
+    seized_at: datetime | None = None
+
+
+# The states of a policy whose perils may be claimed.
+IN_FORCE = frozenset({"ACTIVE", "RUN_OFF"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +153,8 @@ class Claim:
     claim_id: str
     statement: Statement
     notified_at: datetime
-    filed_at: datetime
+    # None: a first notice that the claimant has not taken up.
+    filed_at: datetime | None
     # Kinds on file for this claim, the platform's own included.
     evidence: tuple[str, ...] = ()
     findings: Findings = field(default_factory=Findings)

@@ -40,10 +40,11 @@ class Eligibility:
 
 def eligibility(plan: Plan, facts: Mapping[str, object]) -> tuple[Eligibility, ...]:
     """Each peril of the plan, as if the claim were made at `as_of`."""
-    return tuple(_eligibility(plan, peril, facts) for peril in plan.perils.values())
+    return tuple(eligibility_of(plan, peril, facts) for peril in plan.perils.values())
 
 
-def _eligibility(plan: Plan, peril: Peril, facts: Mapping[str, object]) -> Eligibility:
+def eligibility_of(plan: Plan, peril: Peril, facts: Mapping[str, object]) -> Eligibility:
+    """One peril of the plan, as `eligibility` sees it."""
     if not peril.enabled:
         closed = Reason(
             code="PERIL_NOT_COVERED", step=2, outcome=Outcome.DENIED, rule_ids=peril.rules

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from libs.common.money import Money
 from services.claims.domain.cases import (
+    IN_FORCE,
     Case,
     Claim,
     Cover,
@@ -173,7 +174,7 @@ def _state(case: Case) -> str:
     cover = case.cover
     goods_paid = total([claim.goods_paid for claim in case.earlier], cover.currency)
     is_spent = goods_paid >= cover.terms.insured_value
-    if cover.state in ("ACTIVE", "RUN_OFF") and is_spent:
+    if cover.state in IN_FORCE and is_spent:
         return "EXHAUSTED"
     return cover.state
 

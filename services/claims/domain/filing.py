@@ -12,6 +12,8 @@ from services.claims.domain.decision import Decision
 # While a claim is in one of these, news about its parcel or papers decides it anew.
 OPEN_STATES = frozenset({"SUBMITTED", "DEFERRED", "INFO_REQUIRED", "ON_HOLD", "REFERRED"})
 
+# A first notice: it waits for its claimant, and nothing decides it.
+NOTIFIED = "NOTIFIED"
 
 # Payouts that nobody has, and nobody gets as they are.
 UNPAID = frozenset({"VOID", "FAILED"})
@@ -25,6 +27,11 @@ class UnknownItem(Invalid):
 class ClaimNotOpen(Conflict):
     code = "claim-not-open"
     title = "The claim is decided"
+
+
+class ClaimNotFiled(Conflict):
+    code = "claim-not-filed"
+    title = "The claim waits for its claimant"
 
 
 class PayoutNotSent(Conflict):
@@ -86,7 +93,11 @@ def look_again_at(decision: Decision) -> datetime | None:
 
 
 def must_be_open(claim_id: str, state: str) -> None:
-    """ClaimNotOpen for a claim that is decided, paid or withdrawn."""
+    """ClaimNotFiled for a first notice, ClaimNotOpen for what is decided, paid or withdrawn."""
+    if state == NOTIFIED:
+        raise ClaimNotFiled(
+            f"Claim {claim_id} is a first notice: file it with POST /v1/claims first."
+        )
     if state not in OPEN_STATES:
         raise ClaimNotOpen(
             f"Claim {claim_id} is {state}; nothing can be added, and nothing decided again."

@@ -1,5 +1,7 @@
 """Claims, and every decision ever made on them. Every query names its tenant."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +11,7 @@ import msgspec
 from libs.common.db import Row, Tx, jsonb
 from libs.common.errors import NotFound
 from libs.common.money import Money
+from libs.common.pagination import Moment
 from libs.common.plans.wire import to_wire
 from services.claims.domain.cases import (
     Claim,
@@ -18,6 +21,7 @@ from services.claims.domain.cases import (
 )
 from services.claims.domain.decision import Decision
 from services.claims.domain.filing import Parts
+from services.claims.store.covers import Policy
 
 _statement = msgspec.json.Decoder(Statement)
 _findings = msgspec.json.Decoder(Findings)
@@ -25,7 +29,7 @@ _parts = msgspec.json.Decoder(Parts)
 
 _CLAIM = """
     c.claim_id, c.tenant_id, c.policy_id, c.state, c.statement, c.findings, c.notified_at, c.filed_at,
-    c.filed_by, c.info_requested_at, ARRAY(
+    c.filed_by, c.cause, c.info_requested_at, ARRAY(
         SELECT DISTINCT kind FROM evidence e
         WHERE e.claim_id = c.claim_id AND e.tenant_id = c.tenant_id ORDER BY kind
     ) AS evidence
@@ -39,7 +43,10 @@ class UnknownClaim(NotFound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiledClaim:
-    """A claim as it is kept: the case's claim, its policy, its state and who filed it."""
+    """A claim as it is kept: the case's claim, its policy, its state and who filed it.
+
+    `cause` is what suggested it where it began as a first notice.
+    """
 
     claim: Claim
     tenant_id: str
@@ -47,6 +54,7 @@ class FiledClaim:
     policy_id: str | None
     state: str
     filed_by: str
+    cause: str | None = None
 
     @property
     def claim_id(self) -> str:
@@ -56,6 +64,26 @@ class FiledClaim:
     def key(self) -> str:
         """What orders its events: the policy, or the claim itself where there is none."""
         return self.policy_id or self.claim_id
+
+    @property
+    def peril(self) -> str:
+        return self.claim.statement.peril
+
+    @property
+    def is_filed(self) -> bool:
+        """Whether somebody claimed it: a first notice is no claim yet, waiting or over."""
+        return self.claim.filed_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which claims a list shows; None leaves it as it is. Times are those of the first contact."""
+
+    state: str | None = None
+    policy_id: str | None = None
+    peril: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,30 +104,45 @@ class KeptDecision:
 
 
 async def insert_claim(tx: Tx, filed: FiledClaim) -> None:
+    await insert_claims(tx, [filed])
+
+
+async def insert_claims(tx: Tx, claims: Sequence[FiledClaim]) -> None:
+    """In one statement."""
+    if not claims:
+        return
     await tx.execute(
         """
         INSERT INTO claims (claim_id, tenant_id, policy_id, peril, state, statement, findings,
-                            notified_at, filed_at, filed_by, info_requested_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                            notified_at, filed_at, filed_by, cause, info_requested_at)
+        SELECT claim_id, tenant_id, policy_id, peril, state, statement::jsonb, findings::jsonb,
+               notified_at, filed_at, filed_by, cause, info_requested_at
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                    $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[],
+                    $12::timestamptz[])
+            AS i (claim_id, tenant_id, policy_id, peril, state, statement, findings, notified_at,
+                  filed_at, filed_by, cause, info_requested_at)
         """,
-        filed.claim_id,
-        filed.tenant_id,
-        filed.policy_id,
-        filed.claim.statement.peril,
-        filed.state,
-        jsonb(filed.claim.statement),
-        jsonb(filed.claim.findings),
-        filed.claim.notified_at,
-        filed.claim.filed_at,
-        filed.filed_by,
-        filed.claim.info_requested_at,
+        [c.claim_id for c in claims],
+        [c.tenant_id for c in claims],
+        [c.policy_id for c in claims],
+        [c.peril for c in claims],
+        [c.state for c in claims],
+        [jsonb(c.claim.statement) for c in claims],
+        [jsonb(c.claim.findings) for c in claims],
+        [c.claim.notified_at for c in claims],
+        [c.claim.filed_at for c in claims],
+        [c.filed_by for c in claims],
+        [c.cause for c in claims],
+        [c.claim.info_requested_at for c in claims],
     )
 
 
 async def save_claim(tx: Tx, filed: FiledClaim) -> None:
     await tx.execute(
         """
-        UPDATE claims SET state = $3, statement = $4, findings = $5, info_requested_at = $6
+        UPDATE claims SET state = $3, statement = $4, findings = $5, info_requested_at = $6,
+            filed_at = $7, filed_by = $8
         WHERE claim_id = $1 AND tenant_id = $2
         """,
         filed.claim_id,
@@ -108,6 +151,23 @@ async def save_claim(tx: Tx, filed: FiledClaim) -> None:
         jsonb(filed.claim.statement),
         jsonb(filed.claim.findings),
         filed.claim.info_requested_at,
+        filed.claim.filed_at,
+        filed.filed_by,
+    )
+
+
+async def close_notices(tx: Tx, notices: Sequence[FiledClaim]) -> None:
+    """First notices that nobody took up, over; in one statement."""
+    if not notices:
+        return
+    await tx.execute(
+        """
+        UPDATE claims c SET state = 'CLOSED'
+        FROM unnest($1::text[], $2::text[]) AS i (tenant_id, claim_id)
+        WHERE c.tenant_id = i.tenant_id AND c.claim_id = i.claim_id AND c.state = 'NOTIFIED'
+        """,
+        [notice.tenant_id for notice in notices],
+        [notice.claim_id for notice in notices],
     )
 
 
@@ -122,38 +182,98 @@ async def get_claim(tx: Tx, claim_id: str, *, tenant_id: str) -> FiledClaim:
     return _claim(row)
 
 
-async def list_claims_of_policy(tx: Tx, policy_id: str, *, tenant_id: str) -> list[FiledClaim]:
-    """All claims ever made on the policy, oldest first."""
-    rows = await tx.fetch(
+async def find_notice(
+    tx: Tx, policy_id: str, peril: str, *, tenant_id: str
+) -> FiledClaim | None:
+    """The first notice of the peril that waits for its claimant."""
+    row = await tx.fetchrow(
         f"""
         SELECT {_CLAIM} FROM claims c
-        WHERE c.policy_id = $1 AND c.tenant_id = $2 ORDER BY c.filed_at, c.claim_id
+        WHERE c.policy_id = $1 AND c.tenant_id = $2 AND c.peril = $3 AND c.state = 'NOTIFIED'
         """,
         policy_id,
         tenant_id,
+        peril,
+    )
+    return None if row is None else _claim(row)
+
+
+async def list_claims(
+    tx: Tx, wanted: Wanted, *, tenant_id: str, before: Moment, limit: int
+) -> list[FiledClaim]:
+    """By their first contact, newest first, of those older than the position."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_CLAIM} FROM claims c
+        WHERE c.tenant_id = $1 AND (c.notified_at, c.claim_id) < ($2, $3)
+            AND ($4::text IS NULL OR c.state = $4)
+            AND ($5::text IS NULL OR c.policy_id = $5)
+            AND ($6::text IS NULL OR c.peril = $6)
+            AND ($7::timestamptz IS NULL OR c.notified_at >= $7)
+            AND ($8::timestamptz IS NULL OR c.notified_at < $8)
+        ORDER BY c.notified_at DESC, c.claim_id DESC LIMIT $9
+        """,
+        tenant_id,
+        *before,
+        wanted.state,
+        wanted.policy_id,
+        wanted.peril,
+        wanted.since,
+        wanted.until,
+        limit,
     )
     return [_claim(row) for row in rows]
+
+
+async def list_claims_of(tx: Tx, policies: Sequence[Policy]) -> dict[Policy, list[FiledClaim]]:
+    """All claims and notices ever made on the policies, oldest first."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {_CLAIM} FROM claims c JOIN unnest($1::text[], $2::text[]) AS w (tenant_id, policy_id)
+            ON c.tenant_id = w.tenant_id AND c.policy_id = w.policy_id
+        ORDER BY c.notified_at, c.claim_id
+        """,
+        [tenant_id for tenant_id, _ in policies],
+        [policy_id for _, policy_id in policies],
+    )
+    claims: defaultdict[Policy, list[FiledClaim]] = defaultdict(list)
+    for row in rows:
+        claims[row["tenant_id"], row["policy_id"]].append(_claim(row))
+    return claims
 
 
 async def list_earlier(
     tx: Tx, policy_id: str, *, tenant_id: str, besides: str
 ) -> tuple[EarlierClaim, ...]:
     """The policy's claims `besides` this one, with what their latest settled decision pays."""
+    policy = (tenant_id, policy_id)
+    return (await list_earlier_of(tx, [policy], besides=besides)).get(policy, ())
+
+
+async def list_earlier_of(
+    tx: Tx, policies: Sequence[Policy], *, besides: str = ""
+) -> dict[Policy, tuple[EarlierClaim, ...]]:
+    """The same of several policies. A first notice that nobody took up is no claim."""
     rows = await tx.fetch(
         """
-        SELECT c.peril, c.state, c.statement, d.outcome, d.parts
-        FROM claims c LEFT JOIN LATERAL (
+        SELECT c.tenant_id, c.policy_id, c.peril, c.state, c.statement, d.outcome, d.parts
+        FROM claims c JOIN unnest($1::text[], $2::text[]) AS w (tenant_id, policy_id)
+            ON c.tenant_id = w.tenant_id AND c.policy_id = w.policy_id
+        LEFT JOIN LATERAL (
             SELECT outcome, parts FROM decisions
             WHERE claim_id = c.claim_id AND tenant_id = c.tenant_id AND is_settled
             ORDER BY number DESC LIMIT 1
         ) d ON true
-        WHERE c.policy_id = $1 AND c.tenant_id = $2 AND c.claim_id <> $3 ORDER BY c.claim_id
+        WHERE c.claim_id <> $3 AND c.filed_at IS NOT NULL ORDER BY c.claim_id
         """,
-        policy_id,
-        tenant_id,
+        [tenant_id for tenant_id, _ in policies],
+        [policy_id for _, policy_id in policies],
         besides,
     )
-    return tuple(_earlier(row) for row in rows)
+    earlier: defaultdict[Policy, tuple[EarlierClaim, ...]] = defaultdict(tuple)
+    for row in rows:
+        earlier[row["tenant_id"], row["policy_id"]] += (_earlier(row),)
+    return earlier
 
 
 async def insert_decision(
@@ -222,6 +342,7 @@ def _claim(row: Row) -> FiledClaim:
         policy_id=row["policy_id"],
         state=row["state"],
         filed_by=row["filed_by"],
+        cause=row["cause"],
     )
 
 

@@ -1,6 +1,7 @@
 """Claims' own copy of policies. Every query names its tenant."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -13,6 +14,9 @@ from services.claims.domain.cases import (
     Terms,
     Tracking,
 )
+
+# A policy by its tenant and its id.
+Policy: TypeAlias = tuple[str, str]
 
 _terms = msgspec.json.Decoder(Terms)
 _tracking = msgspec.json.Decoder(Tracking)
@@ -28,25 +32,33 @@ class UnknownPolicy(NotFound):
     title = "There is no such policy in your account"
 
 
-async def upsert_covers(tx: Tx, covers: Sequence[Cover]) -> None:
-    """Keep the newest copy of each policy: a lower sequence never replaces a higher one."""
-    await tx.execute(
+async def upsert_covers(tx: Tx, covers: Sequence[Cover]) -> list[Policy]:
+    """Keep the newest copy of each policy: a lower sequence never replaces a higher one.
+
+    Those whose parcel was heard of before: its position is kept.
+    """
+    rows = await tx.fetch(
         """
-        INSERT INTO covers AS c (policy_id, tenant_id, plan, plan_version, plan_sha256, state, terms,
-                                 paid_at, confirmed_at, order_ref, sequence, carrier, tracking_number)
-        SELECT policy_id, tenant_id, plan, plan_version, plan_sha256, state, terms::jsonb, paid_at,
-               confirmed_at, order_ref, sequence, carrier, tracking_number
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
-                    $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bigint[], $12::text[],
-                    $13::text[])
-            AS i (policy_id, tenant_id, plan, plan_version, plan_sha256, state, terms, paid_at,
-                  confirmed_at, order_ref, sequence, carrier, tracking_number)
-        ON CONFLICT (policy_id) DO UPDATE SET
-            plan = excluded.plan, plan_version = excluded.plan_version,
-            plan_sha256 = excluded.plan_sha256, state = excluded.state, terms = excluded.terms,
-            paid_at = excluded.paid_at, confirmed_at = excluded.confirmed_at,
-            order_ref = excluded.order_ref, sequence = excluded.sequence
-        WHERE c.sequence < excluded.sequence AND c.tenant_id = excluded.tenant_id
+        WITH kept AS (
+            INSERT INTO covers AS c (policy_id, tenant_id, plan, plan_version, plan_sha256, state,
+                                     terms, paid_at, confirmed_at, order_ref, sequence, carrier,
+                                     tracking_number)
+            SELECT policy_id, tenant_id, plan, plan_version, plan_sha256, state, terms::jsonb, paid_at,
+                   confirmed_at, order_ref, sequence, carrier, tracking_number
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[],
+                        $7::text[], $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bigint[],
+                        $12::text[], $13::text[])
+                AS i (policy_id, tenant_id, plan, plan_version, plan_sha256, state, terms, paid_at,
+                      confirmed_at, order_ref, sequence, carrier, tracking_number)
+            ON CONFLICT (policy_id) DO UPDATE SET
+                plan = excluded.plan, plan_version = excluded.plan_version,
+                plan_sha256 = excluded.plan_sha256, state = excluded.state, terms = excluded.terms,
+                paid_at = excluded.paid_at, confirmed_at = excluded.confirmed_at,
+                order_ref = excluded.order_ref, sequence = excluded.sequence
+            WHERE c.sequence < excluded.sequence AND c.tenant_id = excluded.tenant_id
+            RETURNING c.tenant_id, c.policy_id, c.tracking
+        )
+        SELECT tenant_id, policy_id FROM kept WHERE tracking <> '{}'
         """,
         [c.policy_id for c in covers],
         [c.tenant_id for c in covers],
@@ -62,6 +74,7 @@ async def upsert_covers(tx: Tx, covers: Sequence[Cover]) -> None:
         [c.carrier for c in covers],
         [c.tracking_number for c in covers],
     )
+    return [(row["tenant_id"], row["policy_id"]) for row in rows]
 
 
 async def list_foreign(tx: Tx, covers: Sequence[Cover]) -> list[str]:
@@ -100,6 +113,28 @@ async def save_cover(tx: Tx, cover: Cover) -> None:
         cover.paid_at,
         cover.confirmed_at,
         cover.terms.order_ref,
+    )
+
+
+async def save_moved(tx: Tx, covers: Sequence[Cover]) -> None:
+    """State and position of the covers, in one statement: what news of them changes."""
+    if not covers:
+        return
+    await tx.execute(
+        """
+        UPDATE covers c SET state = i.state, tracking = i.tracking::jsonb, sequence = i.sequence,
+            carrier = i.carrier, tracking_number = i.tracking_number
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[])
+            AS i (tenant_id, policy_id, state, tracking, sequence, carrier, tracking_number)
+        WHERE c.tenant_id = i.tenant_id AND c.policy_id = i.policy_id AND c.sequence < i.sequence
+        """,
+        [cover.tenant_id for cover in covers],
+        [cover.policy_id for cover in covers],
+        [cover.state for cover in covers],
+        [jsonb(cover.tracking) for cover in covers],
+        [cover.sequence for cover in covers],
+        [cover.carrier for cover in covers],
+        [cover.tracking_number for cover in covers],
     )
 
 
@@ -148,9 +183,7 @@ async def lock_cover(tx: Tx, policy_id: str, *, tenant_id: str) -> Cover:
     return _known(covers.get((tenant_id, policy_id)), policy_id)
 
 
-async def lock_covers(
-    tx: Tx, policies: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], Cover]:
+async def lock_covers(tx: Tx, policies: Sequence[Policy]) -> dict[Policy, Cover]:
     """Those of the (tenant, policy) pairs that are there, by them.
 
     The other parcels of their orders are locked with them, since a cap may be per order (JS-16);

@@ -18,11 +18,11 @@ from services.claims.usecases.decisions import (
     DecideClaim,
     Rules,
     decide_by_person,
-    decide_open_claims,
     list_perils,
     look_again,
     reconsider,
 )
+from services.claims.usecases.first_notices import NOTICE_SILENCE, move_covers, notice_silence
 from services.claims.usecases.payments import (
     PayAdvance,
     RecordRecovery,
@@ -37,6 +37,7 @@ from services.claims.usecases.payments import (
 __all__ = [
     "FORGET_EVIDENCE",
     "LOOK_AGAIN",
+    "NOTICE_SILENCE",
     "SEND_PAYOUT",
     "AddEvidence",
     "CoverOfAnother",
@@ -49,11 +50,12 @@ __all__ = [
     "SettlePayout",
     "add_evidence",
     "decide_by_person",
-    "decide_open_claims",
     "file_claim",
     "keep_evidence",
     "list_perils",
     "look_again",
+    "move_covers",
+    "notice_silence",
     "pay_advance",
     "reconsider",
     "record_recovery",

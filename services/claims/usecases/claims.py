@@ -13,7 +13,7 @@ from services.claims import store
 from services.claims.domain import filing
 from services.claims.domain.cases import Claim, Cover, Statement
 from services.claims.events import ClaimFiled, EvidenceAdded
-from services.claims.store import Evidence, FiledClaim
+from services.claims.store import Evidence, FiledClaim, Policy
 from services.claims.usecases.decisions import (
     Rules,
     announce,
@@ -65,22 +65,22 @@ class AddEvidence:
 
 
 async def file_claim(tx: Tx, rules: Rules, command: FileClaim, *, now: datetime) -> FiledClaim:
-    """The claim, filed and decided in one transaction: ClaimFiled first, ClaimDecided second."""
-    cover = None
+    """The claim, filed and decided in one transaction: ClaimFiled first, ClaimDecided second.
+
+    A first notice of the same peril is taken over: it was the first contact, and stays it.
+    """
+    cover = notice = None
     if command.policy_id is not None:
         cover = await store.lock_cover(tx, command.policy_id, tenant_id=command.tenant_id)
         filing.must_know(command.statement.item_ids, cover.terms)
         filing.must_be_in(cover.currency, command.statement)
-    filed = FiledClaim(
-        claim=Claim(
-            claim_id=new_id("clm"), statement=command.statement, notified_at=now, filed_at=now
-        ),
-        tenant_id=command.tenant_id,
-        policy_id=command.policy_id,
-        state="SUBMITTED",
-        filed_by=command.filed_by,
+        notice = await store.find_notice(
+            tx, cover.policy_id, command.statement.peril, tenant_id=command.tenant_id
+        )
+    filed = (
+        _filed(command, now=now) if notice is None else _taken_over(notice, command, now=now)
     )
-    await store.insert_claim(tx, filed)
+    await (store.insert_claim if notice is None else store.save_claim)(tx, filed)
     filed, taken = await _with_evidence(tx, filed, command.evidence_ids)
     await announce(tx, filed, _claim_filed(filed, taken), now=now)
     await _announce_evidence(tx, filed, taken, now=now)
@@ -127,17 +127,18 @@ async def add_evidence(
     return await decide(tx, rules, cover, filed, now=now)
 
 
-async def remember_covers(tx: Tx, covers: Sequence[Cover]) -> None:
+async def remember_covers(tx: Tx, covers: Sequence[Cover]) -> list[Policy]:
     """Keep copies of sold policies; of one policy's the last is the newest.
 
-    CoverOfAnother where a policy is another tenant's.
+    Those whose parcel is on its way already. CoverOfAnother where a policy is another tenant's.
     """
     newest = {(cover.tenant_id, cover.policy_id): cover for cover in covers}
     # One row a policy goes into the upsert; a second tenant's is found out below.
     by_policy = {cover.policy_id: cover for cover in reversed(newest.values())}
-    await store.upsert_covers(tx, list(by_policy.values()))
+    tracked = await store.upsert_covers(tx, list(by_policy.values()))
     if foreign := await store.list_foreign(tx, list(newest.values())):
         raise CoverOfAnother(f"{', '.join(foreign)}: the event's tenant is not the policy's.")
+    return tracked
 
 
 async def remember_fetched(tx: Tx, cover: Cover) -> None:
@@ -178,7 +179,25 @@ async def _announce_evidence(
         await announce(tx, filed, added, now=now)
 
 
+def _filed(command: FileClaim, *, now: datetime) -> FiledClaim:
+    return FiledClaim(
+        claim=Claim(
+            claim_id=new_id("clm"), statement=command.statement, notified_at=now, filed_at=now
+        ),
+        tenant_id=command.tenant_id,
+        policy_id=command.policy_id,
+        state="SUBMITTED",
+        filed_by=command.filed_by,
+    )
+
+
+def _taken_over(notice: FiledClaim, command: FileClaim, *, now: datetime) -> FiledClaim:
+    claim = replace(notice.claim, statement=command.statement, filed_at=now)
+    return replace(notice, claim=claim, state="SUBMITTED", filed_by=command.filed_by)
+
+
 def _claim_filed(filed: FiledClaim, taken: Sequence[Evidence]) -> ClaimFiled:
+    assert filed.claim.filed_at is not None
     return ClaimFiled(
         claim_id=filed.claim_id,
         policy_id=filed.policy_id or "",

@@ -23,7 +23,7 @@ from services.claims import store
 from services.claims.domain import (
     Eligibility,
     adjudicate,
-    eligibility,
+    eligibility_of,
     filing,
     straight_through,
 )
@@ -86,12 +86,25 @@ async def propose(
 async def list_perils(
     tx: Tx, rules: Rules, cover: Cover, *, now: datetime
 ) -> tuple[Eligibility, ...]:
-    """What the plan would say to a claim made now, peril by peril, on the facts that decide it."""
+    """What the plan would say to a claim made now, peril by peril, on the facts that decide it.
+
+    Where a first notice waits, it is the first contact of that claim.
+    """
     plan = rules.plans.pinned(cover.plan_sha256)
     asked = Claim(claim_id="", statement=Statement(peril="LOSS"), notified_at=now, filed_at=now)
     known = facts(await _case(tx, cover, asked), now)
     del known["peril"]
-    return eligibility(plan, known)
+    policy = (cover.tenant_id, cover.policy_id)
+    claims = (await store.list_claims_of(tx, [policy])).get(policy, ())
+    notified = {c.peril: c.claim.notified_at for c in claims if c.state == filing.NOTIFIED}
+    return tuple(
+        eligibility_of(plan, peril, _notified(known, notified.get(peril.peril)))
+        for peril in plan.perils.values()
+    )
+
+
+def _notified(known: dict[str, Any], at: datetime | None) -> dict[str, Any]:
+    return known if at is None else {**known, "notified_at": at, "reported_at": at}
 
 
 async def _case(tx: Tx, cover: Cover, claim: Claim) -> Case:
@@ -180,14 +193,6 @@ async def look_again(
     cover, filed = await lock_claim(tx, claim_id, tenant_id=tenant_id)
     if filed.state in filing.OPEN_STATES:
         await decide(tx, rules, cover, filed, now=now)
-
-
-async def decide_open_claims(tx: Tx, rules: Rules, cover: Cover, *, now: datetime) -> None:
-    """There is news of the policy or its parcel."""
-    claims = await store.list_claims_of_policy(tx, cover.policy_id, tenant_id=cover.tenant_id)
-    for filed in claims:
-        if filed.state in filing.OPEN_STATES:
-            await decide(tx, rules, cover, filed, now=now)
 
 
 async def reconsider(

@@ -1,4 +1,4 @@
-"""What is told of a claim, from its filing to its money."""
+"""What is told of a claim, from its first notice to its money."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -13,12 +13,16 @@ from libs.common.money import Money
 from services.notifier import usecases
 from services.notifier.domain import notices
 from services.notifier.domain.notices import (
+    SILENCE,
     ClaimAnswered,
+    ClaimEligible,
     ClaimReceived,
     Letter,
     Line,
     MoneySent,
     Notice,
+    NoticeClosed,
+    ParcelInterrupted,
 )
 
 
@@ -28,6 +32,34 @@ class ClaimReading(Reading, frozen=True, kw_only=True):
 
 
 C = TypeVar("C", bound=ClaimReading)
+
+
+class ClaimNotified(ClaimReading, frozen=True, kw_only=True):
+    peril: str
+    cause: str
+    seen_at: datetime
+    notified_at: datetime
+    eligible_on: date | None = None
+    closes_at: datetime | None = None
+    missing: tuple[str, ...] = ()
+
+    def to_letter(self) -> ClaimEligible:
+        shape = ParcelInterrupted if self.cause == SILENCE else ClaimEligible
+        return shape(
+            peril=self.peril,
+            cause=self.cause,
+            seen_at=self.seen_at,
+            notified_at=self.notified_at,
+            eligible_on=self.eligible_on,
+            closes_at=self.closes_at,
+            missing=self.missing,
+        )
+
+
+class ClaimNoticeClosed(ClaimReading, frozen=True, kw_only=True):
+    peril: str
+    reason: str
+    closed_at: datetime
 
 
 class ClaimFiled(ClaimReading, frozen=True, kw_only=True):
@@ -75,6 +107,22 @@ class PayoutSent(ClaimReading, frozen=True, kw_only=True):
     sent_at: datetime
 
 
+async def on_claim_notified(tx: Tx, events: Sequence[Received[ClaimNotified]]) -> None:
+    for received in events:
+        notified = received.event
+        letter = notified.to_letter()
+        await usecases.owe(tx, _about_claim(received, letter, occasion=notified.claim_id))
+
+
+async def on_claim_notice_closed(tx: Tx, events: Sequence[Received[ClaimNoticeClosed]]) -> None:
+    for received in events:
+        closed = received.event
+        letter = NoticeClosed(
+            peril=closed.peril, reason=closed.reason, closed_at=closed.closed_at
+        )
+        await usecases.owe(tx, _about_claim(received, letter, occasion=closed.claim_id))
+
+
 async def on_claim_filed(tx: Tx, events: Sequence[Received[ClaimFiled]]) -> None:
     for received in events:
         filed = received.event
@@ -100,6 +148,8 @@ async def on_payout_sent(tx: Tx, events: Sequence[Received[PayoutSent]]) -> None
 
 HANDLERS: Handlers = dict(
     [
+        reads(ClaimNotified, on_claim_notified),
+        reads(ClaimNoticeClosed, on_claim_notice_closed),
         reads(ClaimFiled, on_claim_filed),
         reads(ClaimDecided, on_claim_decided),
         reads(PayoutSent, on_payout_sent),

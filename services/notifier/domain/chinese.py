@@ -75,7 +75,15 @@ CHINESE: Final[Mapping[str, Mapping[str, str]]] = {
         "CAP_BIY": "自购商品的赔付按重量和价值限额。",
         "CAP_ACTUAL_VALUE": "以商品实际价值为准。",
         "NO_RESIDUAL_LOSS": "扣除其他赔付后，已无剩余损失。",
+        "PARCEL_FOUND": "已再次收到包裹的消息。",
         "OTHER": "存在其他原因（{detail}）。",
+    },
+    "scan": {
+        "lost": "可能已遗失",
+        "destroyed": "可能已被销毁",
+        "damaged": "可能已损坏",
+        "seized": "可能已被主管机关扣押",
+        "returned": "已被退回",
     },
     "paper_field": {
         "product_name": "商品名称",

@@ -89,7 +89,16 @@ ENGLISH: Final[Mapping[str, Mapping[str, str]]] = {
         "APPEAL_LATE": "The appeal came after its last day.",
         "APPEAL_TIER_SKIPPED": "The appeal before this one has to be decided first.",
         "APPEAL_EXHAUSTED": "There is no further appeal.",
+        "PARCEL_FOUND": "There is news of the parcel: it was heard of again.",
         "OTHER": "Another reason applies ({detail}).",
+    },
+    # What the carrier said of the parcel.
+    "scan": {
+        "lost": "seems to be lost",
+        "destroyed": "seems to have been destroyed",
+        "damaged": "seems to be damaged",
+        "seized": "seems to have been seized by an authority",
+        "returned": "was sent back",
     },
     "paper_field": {
         "product_name": "the name of the product",

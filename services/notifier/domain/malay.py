@@ -66,7 +66,15 @@ MALAY: Final[Mapping[str, Mapping[str, str]]] = {
         "CAP_TOTAL_VALUE": "Bersama bayaran syarikat penghantaran, jumlahnya tidak melebihi nilai "
         "barang.",
         "NO_RESIDUAL_LOSS": "Selepas bayaran pihak lain, tiada kerugian yang tinggal.",
+        "PARCEL_FOUND": "Terdapat berita tentang bungkusan: ia telah dikesan semula.",
         "OTHER": "Terdapat sebab lain ({detail}).",
+    },
+    "scan": {
+        "lost": "mungkin telah hilang",
+        "destroyed": "mungkin telah dimusnahkan",
+        "damaged": "mungkin telah rosak",
+        "seized": "mungkin telah dirampas oleh pihak berkuasa",
+        "returned": "telah dihantar balik",
     },
     "paper_field": {
         "product_name": "nama produk",

@@ -18,6 +18,46 @@ class UnknownOutcome(Invalid):
     title = "The decision's outcome is not one that is known here"
 
 
+SILENCE = "silence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimEligible:
+    """A first notice after what the carrier said: `seen_at` is when. It waits for the customer.
+
+    `eligible_on`: the day from which it can be decided, where that is to come; `closes_at`: the
+    first instant too late to file, where there is one.
+    """
+
+    template: ClassVar[str] = "claim.eligible"
+
+    peril: str
+    cause: str
+    seen_at: datetime
+    notified_at: datetime
+    eligible_on: date | None = None
+    closes_at: datetime | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParcelInterrupted(ClaimEligible):
+    """The same after the carrier's silence: `seen_at` is when it last said anything."""
+
+    template: ClassVar[str] = "parcel.interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeClosed:
+    """A first notice is over: `reason` is why a claim would be denied, or PARCEL_FOUND."""
+
+    template: ClassVar[str] = "claim.notice_closed"
+
+    peril: str
+    reason: str
+    closed_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimReceived:
     template: ClassVar[str] = "claim.received"

@@ -4,7 +4,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from services.notifier.domain.notices.claims import ClaimAnswered, ClaimReceived, MoneySent
+from services.notifier.domain.notices.claims import (
+    ClaimAnswered,
+    ClaimEligible,
+    ClaimReceived,
+    MoneySent,
+    NoticeClosed,
+    ParcelInterrupted,
+)
 from services.notifier.domain.notices.policies import (
     CoverBegan,
     CoverCancelled,
@@ -40,6 +47,9 @@ Letter = (
     | CoverVoided
     | RefundPromised
     | PremiumTakenBack
+    | ClaimEligible
+    | ParcelInterrupted
+    | NoticeClosed
     | ClaimReceived
     | ClaimAnswered
     | MoneySent
@@ -55,6 +65,9 @@ LETTERS: tuple[type[Letter], ...] = (
     CoverVoided,
     RefundPromised,
     PremiumTakenBack,
+    ClaimEligible,
+    ParcelInterrupted,
+    NoticeClosed,
     ClaimReceived,
     ClaimAnswered,
     MoneySent,
