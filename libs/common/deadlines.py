@@ -60,18 +60,7 @@ async def set_deadlines(tx: Tx, deadlines: Sequence[Deadline]) -> None:
 
 
 async def cancel_deadline(tx: Tx, tenant_id: str, kind: str, subject: str) -> None:
-    await cancel_deadlines(tx, tenant_id, kind, [subject])
-
-
-async def cancel_deadlines(tx: Tx, tenant_id: str, kind: str, subjects: Sequence[str]) -> None:
-    if not subjects:
-        return
-    await tx.execute(
-        "DELETE FROM deadlines WHERE tenant_id = $1 AND kind = $2 AND subject = ANY ($3)",
-        tenant_id,
-        kind,
-        subjects,
-    )
+    await cancel_deadlines(tx, kind, [(tenant_id, subject)])
 
 
 async def cancel_deadlines(tx: Tx, kind: str, subjects: Sequence[tuple[str, str]]) -> None:

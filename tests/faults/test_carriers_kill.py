@@ -1,8 +1,10 @@
 """The service is killed in the middle of carriers' posts, twice: every scan is there, once."""
 
 import asyncio
+import re
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,40 +45,67 @@ class Carrier:
     """Posts until each was answered with a 2xx, as carriers do; `answered` may count one twice."""
 
     def __init__(self, port: int, sending: posts.Posts) -> None:
-        self._url = f"http://{LOOPBACK}:{port}/v1/tracking/easypost?tenant={TENANT}"
-        self._waiting = list(zip(sending.bodies, sending.headers, strict=True))[::-1]
+        self._port = port
+        self._waiting = [
+            _request(port, body, headers)
+            for body, headers in zip(sending.bodies, sending.headers, strict=True)
+        ][::-1]
         self.answered = 0
         self.retries = 0
 
     async def post_all(self) -> None:
-        limits = httpx.Limits(max_connections=SENDERS)
-        async with httpx.AsyncClient(trust_env=False, limits=limits, timeout=10) as client:
-            await asyncio.gather(*(self._send(client) for _ in range(SENDERS)))
+        await asyncio.gather(*(self._send() for _ in range(SENDERS)))
 
-    async def _send(self, client: httpx.AsyncClient) -> None:
+    async def _send(self) -> None:
+        """One connection after another; the request that one ends in is sent again."""
         while self._waiting:
-            body, headers = self._waiting.pop()
-            while not await self._is_taken(client, body, headers):
-                self.retries += 1
-                await asyncio.sleep(RETRY_SECONDS)
-            self.answered += 1
+            with suppress(OSError, asyncio.IncompleteReadError):
+                await self._connected()
+            await asyncio.sleep(RETRY_SECONDS)
 
-    async def _is_taken(
-        self, client: httpx.AsyncClient, body: str, headers: dict[str, str]
-    ) -> bool:
+    async def _connected(self) -> None:
+        reader, writer = await asyncio.open_connection(LOOPBACK, self._port)
         try:
-            answer = await client.post(self._url, content=body, headers=headers)
-        except httpx.TransportError:
-            return False
-        assert answer.status_code == 200 or answer.status_code >= 500, answer.text
-        return answer.status_code == 200
+            while self._waiting:
+                request = self._waiting.pop()
+                try:
+                    writer.write(request)
+                    status = await _status(reader)
+                except (OSError, asyncio.IncompleteReadError):
+                    self._waiting.append(request)
+                    self.retries += 1
+                    raise
+                assert status == 200 or status >= 500, status
+                if status == 200:
+                    self.answered += 1
+                else:
+                    self._waiting.append(request)
+        finally:
+            writer.close()
+
+
+def _request(port: int, body: str, headers: dict[str, str]) -> bytes:
+    lines = [
+        f"POST /v1/tracking/easypost?tenant={TENANT} HTTP/1.1",
+        f"host: {LOOPBACK}:{port}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+        f"content-length: {len(body)}",
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body.encode()
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    head = await reader.readuntil(b"\r\n\r\n")
+    (length,) = re.findall(rb"content-length: (\d+)", head)
+    await reader.readexactly(int(length))
+    return int(head[9:12])
 
 
 @asynccontextmanager
 async def serving(site: Site, port: int) -> AsyncIterator[Child]:
     child = spawn(
         "policy",
-        ["parcelcover", "serve", "policy", "--port", str(port)],
+        [sys.executable, "-m", "deploy.cli", "serve", "policy", "--port", str(port)],
         log=site.folder / "policy.log",
         env=environment(site, "policy") | {"PARCELCOVER_ROLES": '["api", "deadlines"]'},
     )

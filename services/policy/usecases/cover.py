@@ -42,8 +42,8 @@ async def watch_covers(
         for before, after in moved
         if (event := cover_began(before, after)) is not None
     }
-    if began:
-        await cancel_deadlines(tx, moved[0][1].tenant_id, ACTIVATE, list(began))
+    subjects = [(after.tenant_id, after.policy_id) for _, after in moved]
+    await cancel_deadlines(tx, ACTIVATE, [one for one in subjects if one[1] in began])
     awaited = [cover_awaited(before, after) for before, after in moved]
     await set_deadlines(tx, [deadline for deadline in awaited if deadline is not None])
     return began
