@@ -23,6 +23,8 @@ class TrackingView(View):
     reason: str
     accepted_at: datetime | None
     dispatched_at: datetime | None
+    """The ship-out: as it was reported, or the first movement where that is earlier."""
+    reported_dispatched_at: datetime | None
     last_update_at: datetime | None
     delivered_at: datetime | None
     returned_at: datetime | None

@@ -23,7 +23,12 @@ def dispatch(policy: Policy, plan: Plan, at: datetime, now: datetime) -> Policy:
     if policy.state in ENDED:
         raise NotDispatchable(f"Policy {policy.policy_id} is {policy.state}.")
     return covered(
-        replace(policy, tracking=replace(policy.tracking, dispatched_at=at)), plan, now
+        replace(
+            policy,
+            tracking=replace(policy.tracking, dispatched_at=at, reported_dispatched_at=at),
+        ),
+        plan,
+        now,
     )
 
 
@@ -181,7 +186,9 @@ def locate(scans: Iterable[Scan], known: Tracking) -> Tracking:
         known,
         status=last.status,
         reason=last.reason,
-        dispatched_at=_earlier(known.dispatched_at, moves[0].occurred_at if moves else None),
+        dispatched_at=_earlier(
+            known.reported_dispatched_at, moves[0].occurred_at if moves else None
+        ),
         last_update_at=moves[-1].occurred_at if moves else None,
         delivered_at=_standing(moves, "delivered", undone_by=("returning", "returned")),
         returned_at=_standing(moves, "returned", undone_by=()),

@@ -105,7 +105,9 @@ class Tracking:
     status: str = "unknown"
     reason: str = "none"
     accepted_at: datetime | None = None
+    # The ship-out: as it was reported, or the first movement where that is earlier.
     dispatched_at: datetime | None = None
+    reported_dispatched_at: datetime | None = None
     last_update_at: datetime | None = None
     delivered_at: datetime | None = None
     returned_at: datetime | None = None

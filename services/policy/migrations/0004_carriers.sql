@@ -122,3 +122,10 @@ UPDATE policies SET moved_at = coalesce(
     (tracking ->> 'last_update_at')::timestamptz, (tracking ->> 'dispatched_at')::timestamptz);
 CREATE INDEX policies_active ON policies (tenant_id, policy_id) WHERE state = 'ACTIVE';
 ALTER TABLE policies SET (fillfactor = 80);
+
+-- A ship-out that was reported stands whatever is said of scans; one that a scan stood for does not.
+UPDATE policies p SET tracking = jsonb_set(
+    tracking, '{reported_dispatched_at}', tracking -> 'dispatched_at')
+WHERE tracking ->> 'dispatched_at' IS NOT NULL AND NOT EXISTS (
+    SELECT FROM scans s WHERE s.policy_id = p.policy_id
+        AND s.occurred_at = (p.tracking ->> 'dispatched_at')::timestamptz);
