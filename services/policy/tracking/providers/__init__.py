@@ -5,9 +5,16 @@ from typing import Final
 
 from services.policy.tracking.adapter import Provider
 from services.policy.tracking.providers import (
+    aftership,
     easypost,
+    shippo,
 )
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
-    provider.name: provider for provider in (easypost.PROVIDER,)
+    provider.name: provider
+    for provider in (
+        easypost.PROVIDER,
+        shippo.PROVIDER,
+        aftership.PROVIDER,
+    )
 }
