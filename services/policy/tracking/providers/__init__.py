@@ -7,6 +7,7 @@ from services.policy.tracking.adapter import Provider
 from services.policy.tracking.providers import (
     aftership,
     easypost,
+    seventeentrack,
     shippo,
 )
 
@@ -16,5 +17,6 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         easypost.PROVIDER,
         shippo.PROVIDER,
         aftership.PROVIDER,
+        seventeentrack.PROVIDER,
     )
 }
