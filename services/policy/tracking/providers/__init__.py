@@ -8,7 +8,9 @@ from services.policy.tracking.providers import (
     aftership,
     easypost,
     seventeentrack,
+    ship24,
     shippo,
+    trackingmore,
 )
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
@@ -18,5 +20,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         shippo.PROVIDER,
         aftership.PROVIDER,
         seventeentrack.PROVIDER,
+        ship24.PROVIDER,
+        trackingmore.PROVIDER,
     )
 }
