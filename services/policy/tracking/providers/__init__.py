@@ -7,10 +7,12 @@ from services.policy.tracking.adapter import Provider
 from services.policy.tracking.providers import (
     aftership,
     easypost,
+    fedex,
     seventeentrack,
     ship24,
     shippo,
     trackingmore,
+    ups,
 )
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
@@ -22,5 +24,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         seventeentrack.PROVIDER,
         ship24.PROVIDER,
         trackingmore.PROVIDER,
+        ups.PROVIDER,
+        fedex.PROVIDER,
     )
 }
