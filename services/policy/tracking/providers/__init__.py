@@ -6,6 +6,8 @@ from typing import Final
 from services.policy.tracking.adapter import Provider
 from services.policy.tracking.providers import (
     aftership,
+    dhl_express,
+    dhl_unified,
     easypost,
     fedex,
     seventeentrack,
@@ -26,5 +28,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         trackingmore.PROVIDER,
         ups.PROVIDER,
         fedex.PROVIDER,
+        dhl_unified.PROVIDER,
+        dhl_express.PROVIDER,
     )
 }
