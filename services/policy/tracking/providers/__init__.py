@@ -6,10 +6,12 @@ from typing import Final
 from services.policy.tracking.adapter import Provider
 from services.policy.tracking.providers import (
     aftership,
+    amazon,
     dhl_express,
     dhl_unified,
     easypost,
     fedex,
+    karrio,
     seventeentrack,
     ship24,
     shippo,
@@ -30,5 +32,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         fedex.PROVIDER,
         dhl_unified.PROVIDER,
         dhl_express.PROVIDER,
+        amazon.PROVIDER,
+        karrio.PROVIDER,
     )
 }
