@@ -41,6 +41,13 @@ def test_a_provider_has_a_section_in_the_map(name: str) -> None:
         assert name in {row["provider"] for row in csv.DictReader(opened)}
 
 
+def test_nothing_is_kept_for_a_provider_that_is_not_there() -> None:
+    with SHIPPED.open(encoding="utf-8", newline="") as opened:
+        mapped = {row["provider"] for row in csv.DictReader(opened)}
+
+    assert {provider_of(body) for body in BODIES} | mapped == set(PROVIDERS)
+
+
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_told_again_a_scan_has_the_key_it_had(name: str) -> None:
     first, again = (history_of(name, body_of(name)) for _ in range(2))

@@ -10,8 +10,10 @@ from services.policy.tracking.providers import (
     dhl_express,
     dhl_unified,
     easypost,
+    epcis,
     fedex,
     karrio,
+    neutral,
     seventeentrack,
     ship24,
     shippo,
@@ -34,5 +36,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         dhl_express.PROVIDER,
         amazon.PROVIDER,
         karrio.PROVIDER,
+        epcis.PROVIDER,
+        neutral.PROVIDER,
     )
 }
