@@ -63,7 +63,7 @@ SCOPES: Final[Mapping[str, str]] = {
     POLICIES_READ: "see policies, their tracking and what may be claimed",
     POLICIES_VOID: "void policies for a false declaration, as staff",
     PAYMENTS_WRITE: "record payments and settle refunds",
-    HOOKS_WRITE: "let payment providers report, and see what they said",
+    HOOKS_WRITE: "let payment providers and carriers report, and see what they said",
     TRACKING_WRITE: "report what happened to a parcel",
     CLAIMS_WRITE: "file claims, add evidence and appeal",
     CLAIMS_READ: "see claims and how they were decided",

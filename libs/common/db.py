@@ -103,18 +103,23 @@ class Database:
                 pool.terminate()
 
     @asynccontextmanager
-    async def transaction(self, *tenants: str) -> AsyncIterator[Tx]:
+    async def transaction(self, *tenants: str, is_bulk: bool = False) -> AsyncIterator[Tx]:
         """One transaction for exactly these tenants; committed at the end of the block.
 
         READ COMMITTED: a use case locks what it decides on. BEGIN and the tenants' names share a
         round trip, which is why the names are checked here, next to the text they go into.
+        `is_bulk`: its statements get arrays of hundreds, and are planned for them each time; a plan
+        for any array joined 500 rows to a tenant's 4,000 in a nested loop (500 ms instead of 2).
         """
         for tenant_id in tenants:
             if not TENANT_ID.fullmatch(tenant_id):
                 raise ValueError(f"{tenant_id!r} is not a tenant id")
         async with self._pool.acquire() as connection:
             tx = Tx(connection, frozenset(tenants))
-            await connection.execute(f"BEGIN; SET LOCAL app.tenants = '{','.join(tenants)}'")
+            planned = "; SET LOCAL plan_cache_mode = force_custom_plan" if is_bulk else ""
+            await connection.execute(
+                f"BEGIN; SET LOCAL app.tenants = '{','.join(tenants)}'{planned}"
+            )
             try:
                 yield tx
             except BaseException:

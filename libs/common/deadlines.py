@@ -4,8 +4,6 @@ A job is a door like a route: it reads what it must, opens the transaction, and 
 deadline, so that the effect and the deadline's end commit together.
 """
 
-import asyncio
-import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,10 +14,8 @@ import structlog
 from libs.common import telemetry
 from libs.common.acting import acting
 from libs.common.clock import system_now
-from libs.common.db import FAULTS, Database, Tx
+from libs.common.db import Tx
 
-POLL_SECONDS = 0.25
-STANDBY_SECONDS = 1.0
 BATCH = 100
 MAX_RETRY_SECONDS = 300
 FAILURE_LENGTH = 1_000
@@ -64,11 +60,17 @@ async def set_deadlines(tx: Tx, deadlines: Sequence[Deadline]) -> None:
 
 
 async def cancel_deadline(tx: Tx, tenant_id: str, kind: str, subject: str) -> None:
+    await cancel_deadlines(tx, tenant_id, kind, [subject])
+
+
+async def cancel_deadlines(tx: Tx, tenant_id: str, kind: str, subjects: Sequence[str]) -> None:
+    if not subjects:
+        return
     await tx.execute(
-        "DELETE FROM deadlines WHERE tenant_id = $1 AND kind = $2 AND subject = $3",
+        "DELETE FROM deadlines WHERE tenant_id = $1 AND kind = $2 AND subject = ANY ($3)",
         tenant_id,
         kind,
-        subject,
+        subjects,
     )
 
 
@@ -88,43 +90,16 @@ async def take(tx: Tx, deadline: Deadline) -> bool:
 
 
 class DeadlineRunner:
-    """Fires due deadlines in due order; one process at a time, whichever holds the lock.
+    """Fires due deadlines in due order, by rounds.
 
     What is due is reckoned by the tenant's test clock where it has one, else by the machine's.
     """
 
-    def __init__(self, db: Database, jobs: Mapping[str, Job], service: str) -> None:
-        self._db = db
+    def __init__(self, jobs: Mapping[str, Job]) -> None:
         self._jobs = jobs
-        self._lock = zlib.crc32(f"deadlines/{service}".encode())
-        self._wake = asyncio.Event()
 
-    def wake(self) -> None:
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Until cancelled. Without the database it waits."""
-        while True:
-            try:
-                async with self._db.worker() as connection:
-                    await self._run_holding_lock(connection)
-            except FAULTS as failure:
-                _log.warning("deadlines_paused", cause=str(failure))
-                await asyncio.sleep(1)
-
-    async def _run_holding_lock(self, connection: Any) -> None:
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", self._lock):
-            await asyncio.sleep(STANDBY_SECONDS)
-            return
-        try:
-            while True:
-                self._wake.clear()
-                while await self.fire_due(connection, system_now()):
-                    pass
-                await self._wait()
-        finally:
-            if not connection.is_closed():
-                await connection.execute("SELECT pg_advisory_unlock($1)", self._lock)
+    async def round(self, connection: Any) -> bool:
+        return await self.fire_due(connection, system_now())
 
     async def fire_due(self, connection: Any, now: datetime) -> bool:
         """Fire a batch of what is due, in order; whether anything was."""
@@ -172,9 +147,3 @@ class DeadlineRunner:
             system_now(),
             timedelta(seconds=MAX_RETRY_SECONDS),
         )
-
-    async def _wait(self) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-        except TimeoutError:
-            return

@@ -50,5 +50,7 @@ async def progress_of(parts: Running, tenant_id: str) -> Progress:
             """,
             tenant_id,
         )
-    assert row is not None
-    return Progress(**dict(row), is_idle=is_idle)
+        assert row is not None
+        waiting = 0 if parts.waiting is None else await parts.waiting(tx, tenant_id)
+    due = row["due_deadlines"] + waiting
+    return Progress(**{**row, "due_deadlines": due}, is_idle=is_idle)

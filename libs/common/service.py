@@ -5,7 +5,7 @@ Each service's `app.py` says what it is made of; this is how any of them lives a
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,13 +20,14 @@ from libs.common import testclock
 from libs.common.auth import Caller, ServiceSigner
 from libs.common.bus import Producer
 from libs.common.consumer import Consumer, Handlers
-from libs.common.db import Database
+from libs.common.db import Database, Tx
 from libs.common.deadlines import DeadlineRunner, Job
 from libs.common.outbox import Relay
 from libs.common.peers import Peer
 from libs.common.plans.book import PlanBook
 from libs.common.plans.reading import load
 from libs.common.plans.tenants import Tenants, check_plans, load_tenants
+from libs.common.rounds import Round, Rounds
 from libs.common.settings import Settings
 
 CLIENT_TIMEOUT_SECONDS = 5.0
@@ -48,6 +49,9 @@ class Running:
     handlers: Handlers = field(default_factory=dict)
     consumer: Consumer | None = None
     jobs: Mapping[str, Job] = field(default_factory=dict)
+    rounds: dict[str, Rounds] = field(default_factory=dict)
+    # How much of a tenant's still waits to be worked, besides events and deadlines.
+    waiting: "Waiting | None" = None
 
     def peer(self, name: str) -> Peer:
         """Another of our services, to be asked on a tenant's behalf."""
@@ -55,14 +59,19 @@ class Running:
         return Peer(name=name, url=url, http=self.http, signer=self.signer)
 
 
+Waiting = Callable[[Tx, str], Awaitable[int]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What a service is made of. Handlers and jobs are built once its parts exist."""
+    """What a service is made of. Handlers, jobs and rounds are built once its parts exist."""
 
     name: str
     topics: Sequence[str] = ()
     handlers: Callable[[Running], Handlers] = lambda running: {}
     jobs: Callable[[Running], Mapping[str, Job]] = lambda running: {}
+    rounds: Callable[[Running], Mapping[str, Round]] = lambda running: {}
+    waiting: Waiting | None = None
 
 
 @asynccontextmanager
@@ -135,9 +144,16 @@ async def _background(
             running.handlers,
         )
         tasks.append(_task(running.consumer.run(), "consumer"))
-    if "deadlines" in settings.roles and running.jobs:
-        runner = DeadlineRunner(db, running.jobs, service.name)
-        tasks.append(_task(runner.run(), "deadlines"))
+    running.waiting = service.waiting
+    if "deadlines" in settings.roles:
+        rounds = dict(service.rounds(running))
+        if running.jobs:
+            rounds["deadlines"] = DeadlineRunner(running.jobs).round
+        running.rounds = {
+            name: Rounds(db, f"{name}/{service.name}", round_)
+            for name, round_ in rounds.items()
+        }
+        tasks += [_task(rounds.run(), name) for name, rounds in running.rounds.items()]
     try:
         yield
     finally:

@@ -69,6 +69,26 @@ DEADLINES_FIRED: Final = Counter(
     registry=REGISTRY,
 )
 
+TRACKING_POSTS: Final = Counter(
+    "parcelcover_tracking_posts",
+    "What carriers posted, by provider and result: kept, repeated, refused.",
+    ["provider", "result"],
+    registry=REGISTRY,
+)
+TRACKING_NOTICES: Final = Counter(
+    "parcelcover_tracking_notices",
+    "Notices of carriers read, by provider and state: READ, UNREADABLE, FAILED.",
+    ["provider", "state"],
+    registry=REGISTRY,
+)
+TRACKING_LAG_SECONDS: Final = Histogram(
+    "parcelcover_tracking_lag_seconds",
+    "From keeping a notice of a carrier to its scans being in its parcel's history.",
+    ["provider"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 60.0, 600.0, 3600.0),
+    registry=REGISTRY,
+)
+
 
 @lru_cache(maxsize=4096)
 def _request_metrics(method: str, route: str, status: int) -> tuple[Counter, Histogram]:

@@ -177,6 +177,10 @@ class TrackingUpdated(PolicyEvent, frozen=True, kw_only=True):
     delivered_at: datetime | None = None
     returned_at: datetime | None = None
     loss_confirmed_at: datetime | None = None
+    lost_at: datetime | None = None
+    damaged_at: datetime | None = None
+    destroyed_at: datetime | None = None
+    seized_at: datetime | None = None
 
 
 class BatchFinished(Event, frozen=True, kw_only=True):

@@ -6,5 +6,7 @@ from libs.common.settings import Settings
 
 
 class PolicySettings(Settings):
-    # Keys that payment hooks' secrets are sealed with, one a line, the newest first.
+    # Keys that hooks' secrets are sealed with, one a line, the newest first.
     sealing_keys: Path = Path(".parcelcover/keys/sealing.keys")
+    # An own file of carriers' codes, beside the shipped one: provider,kind,code,status,reason.
+    status_map: Path | None = None

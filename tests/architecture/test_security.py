@@ -20,8 +20,8 @@ from tests.policy.builders import Json, amount
 # What has to answer anybody: health, numbers, and the document.
 OPEN = {web.HEALTH, web.READY, web.METRICS, "/openapi.json"}
 
-# Whose senders sign the body instead: tests/policy/test_notices.py.
-SIGNED = {"/v1/tenants/{tenant_id}/payment-hooks/{hook_id}"}
+# Whose senders sign the body instead: tests/policy/test_notices.py, test_carriers.py.
+SIGNED = {"/v1/tenants/{tenant_id}/payment-hooks/{hook_id}", "/v1/tracking/{provider}"}
 
 # A valid body for each route that has an id in its path and reads JSON, by the route's name.
 BODIES: dict[str, Json] = {
@@ -55,7 +55,7 @@ UPLOADS: dict[str, dict[str, str]] = {
     "upload_document": {"kind": "proof_of_purchase", "name": "receipt.pdf"},
 }
 # What a path may name that is nobody's own.
-WORDS = {"currency", "day"}
+WORDS = {"currency", "day", "provider"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +238,8 @@ async def test_a_query_that_forgets_its_tenant_sees_nothing_of_theirs(
     assert theirs.keys() > {
         "quote.quotes", "quote.verifications", "quote.documents", "quote.consents",
         "quote.exchange_rates", "policy.policies", "policy.payments", "policy.refunds",
-        "policy.payment_hooks", "policy.scans", "claims.claims",
+        "policy.payment_hooks", "policy.scans", "policy.tracking_hooks", "policy.tracking_notices",
+        "policy.tracking_readings", "policy.unmatched_parcels", "policy.unknown_codes", "claims.claims",
         "claims.covers", "claims.decisions", "claims.evidence", "claims.payouts",
         "claims.ledger_entries", "notifier.notifications", "policy.idempotency_keys",
     }  # fmt: skip

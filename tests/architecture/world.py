@@ -12,20 +12,22 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
 from libs.common import deadletter
 from libs.common.bus import Inbound
+from libs.common.clock import system_now
 from libs.common.consumer import deliver
 from libs.common.deadlines import DeadlineRunner
 from libs.common.events import with_sequence
 from libs.common.migrate import SERVICES
 from libs.common.settings import PROGRAMMES
 from libs.common.testclock import SANDBOX_PREFIX
+from services.policy.tracking import PROVIDERS
 from tests.conftest import AppOf, Token
 from tests.policy.builders import Json, a_quote_request
+from tests.policy.posting import a_detail, a_tracker_event, read_waiting
 from tests.policy.serving import served
 
 OURS = f"{SANDBOX_PREFIX}cssbuy-ours"
@@ -131,6 +133,7 @@ class World:
         hook = await self.post("policy", "/v1/payment-hooks", {"provider": "standard"})
         self.ids["hook_id"] = hook["hook_id"]
         await self._upload()
+        await self._hear()
         await self._at(SHIPPED)
         await self.post("policy", f"{path}/dispatch", {"tracking_number": "EZ1000000001CN"})
         await self._at(DELIVERED)
@@ -152,6 +155,20 @@ class World:
         await self._fire_due("policy")
         batch = await self.get("policy", uploaded.headers["location"])
         assert batch["booked"] == 1, batch
+
+    async def _hear(self) -> None:
+        """A carrier posts of a parcel that is nobody's, with a code that nobody knows."""
+        hook = await self.post("policy", "/v1/tracking-hooks", {"provider": "easypost"})
+        body = a_tracker_event("EZ2", a_detail("flying", SUBMITTED))
+        scheme = PROVIDERS["easypost"].schemes[hook["scheme"]]
+        signed = scheme.sign(hook["secret"], body, path=hook["path"], now=system_now())
+        client = self.clients["policy"]
+        answer = await client.post(
+            hook["path"], content=signed.body, headers=dict(signed.headers)
+        )
+        assert answer.status_code == 200, answer.text
+        self.ids["notice_id"] = answer.json()["notice_id"]
+        await read_waiting(client)
 
     async def _verify(self) -> None:
         path = f"/v1/quotes/{self.ids['quote_id']}"
@@ -229,7 +246,7 @@ class World:
 
     async def _fire_due(self, service: str) -> None:
         running = self.clients[service].app.state.running
-        runner = DeadlineRunner(running.db, running.jobs, f"world-{uuid4().hex}")
+        runner = DeadlineRunner(running.jobs)
         async with running.db.worker() as connection:
             while await runner.fire_due(connection, datetime.fromisoformat(DELIVERED)):
                 pass

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import batches, consume, expressions, quotes, relay
+from tests.bench import batches, consume, expressions, posts, quotes, relay
 from tests.bench.children import child_profile, child_rounds
 from tests.bench.machine import described, fsync_milliseconds
 from tests.bench.orders import Order
@@ -35,7 +35,7 @@ CASES = 20_000
 LOAD = quotes.Load()
 PROFILED = quotes.Load(seconds=3.0)
 
-WORKS = ("quotes", "relay", "consume", "expressions", "batches")
+WORKS = ("quotes", "posts", "relay", "consume", "expressions", "batches")
 
 
 class Bench:
@@ -60,6 +60,23 @@ class Bench:
             "the same route, not storing",
             0.7,
         )
+
+    async def posts(self) -> None:
+        rounds = await self._shown("carriers' posts", posts.rounds(self._site, REPEATS))
+        for name, variant, goal in (
+            ("carriers' posts taken", posts.ACCEPTED, 1.0),
+            ("carriers' posts read", posts.WORKED, 0.6),
+        ):
+            kept = [
+                Round(variant=OURS, per_second=one.per_second)
+                if one.variant == variant
+                else one
+                for one in rounds
+                if one.variant in (variant, posts.BARE)
+            ]
+            await self._add(
+                name, kept, posts.BARE, "FastAPI, one asyncpg insert of the body", goal
+            )
 
     async def relay(self) -> None:
         name = "events relayed"

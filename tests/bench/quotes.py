@@ -63,9 +63,7 @@ async def rounds(
                 cpu = one.cpu_seconds()
                 result = await send(site, one.port, load)
                 cpu = one.cpu_seconds() - cpu
-                note = (
-                    f"{_note(result)}, server {1e6 * cpu / result.answered:.0f} us of CPU each"
-                )
+                note = f"{note_of(result)}, server {1e6 * cpu / result.answered:.0f} us of CPU each"
                 yield Round(variant=name, per_second=result.per_second, note=note)
 
 
@@ -79,7 +77,7 @@ async def profile(site: Site, load: Load) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def server(
-    site: Site, variant: str, env: Mapping[str, str] | None = None
+    site: Site, variant: str, env: Mapping[str, str] | None = None, *, service: str = "quote"
 ) -> AsyncIterator[Served]:
     """One of the servers, ready."""
     port = free_port()
@@ -87,7 +85,7 @@ async def server(
         variant,
         [sys.executable, "-m", "tests.bench.serve", variant, str(port), str(MEASURED_CPU)],
         log=site.folder / f"{variant}.log",
-        env=_environment(site) | dict(env or {}),
+        env=environment(site, service) | dict(env or {}),
     )
     try:
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -106,7 +104,7 @@ async def server(
 
 
 async def send(site: Site, port: int, load: Load) -> Result:
-    """One run of the sender, in a process of its own on the core that is not measured."""
+    """One run of the sender at our quote route or the bare one."""
     token = keys.issue_token(site.keys, tenant=TENANT, scopes=[QUOTES_WRITE])
     orders = Orders(
         host=LOOPBACK,
@@ -120,6 +118,14 @@ async def send(site: Site, port: int, load: Load) -> Result:
         run=uuid4().hex,
         cpu=OTHER_CPU,
     )
+    result = await sent(site, orders)
+    if set(result.by_status) != {"201"}:
+        raise AssertionError(f"not everything was answered with 201: {result.by_status}")
+    return result
+
+
+async def sent(site: Site, orders: Orders) -> Result:
+    """What came of it, sent by a process of its own on the core that is not measured."""
     number = next(_numbers)
     path, log = site.folder / f"orders-{number}.json", site.folder / f"sender-{number}.log"
     path.write_bytes(msgspec.json.encode(orders))
@@ -130,20 +136,18 @@ async def send(site: Site, port: int, load: Load) -> Result:
         await child.kill()
     if code != 0:
         raise ChildEnded(child.obituary())
-    result = msgspec.json.decode(log.read_bytes(), type=Result)
-    if set(result.by_status) != {"201"}:
-        raise AssertionError(f"not everything was answered with 201: {result.by_status}")
-    return result
+    return msgspec.json.decode(log.read_bytes(), type=Result)
 
 
-def _environment(site: Site) -> dict[str, str]:
+def environment(site: Site, service: str = "quote") -> dict[str, str]:
     return {
         "PARCELCOVER_DATABASE_URL": site.database_url,
         "KAFKA_BOOTSTRAP_SERVERS": site.bootstrap,
         "PARCELCOVER_KAFKA_IDEMPOTENT": str(site.is_idempotent).lower(),
         "PARCELCOVER_JWKS": str(site.keys / keys.ISSUER_JWKS),
         "PARCELCOVER_SERVICE_JWKS": str(site.keys / keys.SERVICES_JWKS),
-        "PARCELCOVER_SERVICE_KEY": str(keys.key_file(site.keys, "quote")),
+        "PARCELCOVER_SERVICE_KEY": str(keys.key_file(site.keys, service)),
+        "PARCELCOVER_SEALING_KEYS": str(site.keys / keys.SEALING_KEYS),
         "PARCELCOVER_EVIDENCE": str(site.folder / "evidence"),
         # The outbox is written; a process of the role `relay` empties it, as in a cluster.
         "PARCELCOVER_ROLES": '["api"]',
@@ -159,7 +163,7 @@ async def _make_bare_table(site: Site) -> None:
         await connection.close()
 
 
-def _note(result: Result) -> str:
+def note_of(result: Result) -> str:
     return (
         f"p50 {result.p50_ms:.1f} ms, p99 {result.p99_ms:.1f} ms,"
         f" sender {100 * result.cpu_share:.0f} % of a core"

@@ -33,6 +33,10 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     # Sets this run's keys apart from those of all others.
     run: str
+    # Headers of each body, where they have some of their own, such as a signature.
+    own_headers: list[dict[str, str]] = []
+    # Each body once, and no longer, instead of for some seconds.
+    is_once: bool = False
     cpu: int | None = None
 
 
@@ -50,22 +54,31 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def per_second(self) -> float:
-        return self.by_status.get("201", 0) / self.seconds
+        good = sum(n for status, n in self.by_status.items() if status.startswith("2"))
+        return good / self.seconds
 
 
 class _Measure:
     def __init__(self, orders: Orders) -> None:
         self.orders = orders
-        self.requests = [_request(orders, body.encode()) for body in orders.bodies]
-        self.numbers = count()
+        own = orders.own_headers or [{}] * len(orders.bodies)
+        self.requests = [
+            _request(orders, body.encode(), headers)
+            for body, headers in zip(orders.bodies, own, strict=True)
+        ]
+        self.numbers = iter(range(len(self.requests))) if orders.is_once else count()
+        self.is_done = asyncio.Event()
         self.is_measuring = False
         self.is_over = False
         self.answered = 0
         self.statuses: Counter[bytes] = Counter()
         self.latencies: list[float] = []
 
-    def next_request(self) -> bytes:
-        number = next(self.numbers)
+    def next_request(self) -> bytes | None:
+        """None once each was sent that is sent once."""
+        number = next(self.numbers, None)
+        if number is None:
+            return None
         head, tail = self.requests[number % len(self.requests)]
         return b"%b%b-%d%b" % (head, self.orders.run.encode(), number, tail)
 
@@ -82,8 +95,10 @@ class _Connection(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
-        self._sent_at = time.perf_counter()
-        self._transport.write(self._measure.next_request())
+        request = self._measure.next_request()
+        if request is not None:
+            self._sent_at = time.perf_counter()
+            self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         got = self._got + data if self._got else data
@@ -96,6 +111,8 @@ class _Connection(asyncio.Protocol):
         if measure.is_measuring:
             measure.statuses[got[9:12]] += 1
             measure.latencies.append(time.perf_counter() - self._sent_at)
+        if measure.orders.is_once and measure.answered == len(measure.requests):
+            measure.is_done.set()
         if not measure.is_over:
             self._send()
 
@@ -104,12 +121,12 @@ class _Connection(asyncio.Protocol):
             self._measure.statuses[b"lost"] += 1
 
 
-def _request(orders: Orders, body: bytes) -> tuple[bytes, bytes]:
+def _request(orders: Orders, body: bytes, own_headers: dict[str, str]) -> tuple[bytes, bytes]:
     """The request before and after its key."""
     lines = [
         f"POST {orders.path} HTTP/1.1",
         f"host: {orders.host}:{orders.port}",
-        *(f"{name}: {value}" for name, value in orders.headers.items()),
+        *(f"{name}: {value}" for name, value in (orders.headers | own_headers).items()),
         "content-type: application/json",
         f"content-length: {len(body)}",
         "idempotency-key: {key}",
@@ -130,8 +147,10 @@ def _is_whole(got: bytes) -> bool:
 
 
 async def send(orders: Orders) -> Result:
-    """Keep all connections busy for the warm-up and the measured seconds."""
+    """Keep all connections busy for the warm-up and the measured seconds, or until all are sent."""
     measure = _Measure(orders)
+    measure.is_measuring = orders.is_once
+    began, cpu = time.perf_counter(), time.process_time()
     loop = asyncio.get_running_loop()
     transports = [
         (await loop.create_connection(lambda: _Connection(measure), orders.host, orders.port))[
@@ -139,10 +158,13 @@ async def send(orders: Orders) -> Result:
         ]
         for _ in range(orders.connections)
     ]
-    await asyncio.sleep(orders.warmup_seconds)
-    measure.is_measuring = True
-    began, cpu = time.perf_counter(), time.process_time()
-    await asyncio.sleep(orders.seconds)
+    if orders.is_once:
+        await measure.is_done.wait()
+    else:
+        await asyncio.sleep(orders.warmup_seconds)
+        measure.is_measuring = True
+        began, cpu = time.perf_counter(), time.process_time()
+        await asyncio.sleep(orders.seconds)
     measure.is_measuring = False
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
     measure.is_over = True

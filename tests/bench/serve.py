@@ -1,10 +1,13 @@
 """The servers that are measured, one uvicorn process each, all set up alike.
 
-    python -m tests.bench.serve ours|unstored|bare PORT [CPU]
+    python -m tests.bench.serve VARIANT PORT [CPU]
 
 - `ours`      the quote service as it is served: token, tenant, key, offer, outbox, commit
 - `unstored`  the same, but the writer answers without writing
-- `bare`      FastAPI and pydantic, which read the same body, and one committed insert of it
+- `bare`      FastAPI and pydantic, which read the same body, and one committed insert of it;
+              of a carrier's post the bytes alone are inserted
+- `accepted`  the policy service as it is served, taking what carriers post
+- `worked`    the same, which also reads it into their parcels' history
 """
 
 import asyncio
@@ -20,11 +23,12 @@ from uuid import uuid4
 
 import asyncpg
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
 from deploy.local.ports import LOOPBACK
 from libs.common.telemetry import configure_logging
+from services.policy.app import create_app as create_policy_app
 from services.quote.app import create_app
 from services.quote.events import QuoteIssued
 from services.quote.store.quotes import Quote
@@ -41,7 +45,9 @@ BARE_POOL = 32
 
 BARE_TABLE = """
     CREATE TABLE IF NOT EXISTS bare_quotes (
-        quote_id uuid PRIMARY KEY, created_at timestamptz NOT NULL, body json NOT NULL)
+        quote_id uuid PRIMARY KEY, created_at timestamptz NOT NULL, body json NOT NULL);
+    CREATE TABLE IF NOT EXISTS bare_notices (
+        notice_id uuid PRIMARY KEY, provider text NOT NULL, body bytea NOT NULL)
 """
 
 
@@ -135,6 +141,10 @@ class BareRequest(BaseModel):
     insured_value: BareMoney | None = None
 
 
+class BareKept(BaseModel):
+    notice_id: str
+
+
 class BareAnswer(BaseModel):
     quote_id: str
     created_at: datetime
@@ -166,10 +176,27 @@ def bare() -> FastAPI:
         )
         return BareAnswer(quote_id=str(quote_id), created_at=now)
 
+    @app.post("/v1/tracking/{provider}")
+    async def take_tracking(provider: str, request: Request) -> BareKept:
+        notice_id = uuid4()
+        await app.state.pool.execute(
+            "INSERT INTO bare_notices (notice_id, provider, body) VALUES ($1, $2, $3)",
+            notice_id,
+            provider,
+            await request.body(),
+        )
+        return BareKept(notice_id=str(notice_id))
+
     return app
 
 
-APPS = {"ours": create_app, "unstored": unstored, "bare": bare}
+APPS = {
+    "ours": create_app,
+    "unstored": unstored,
+    "bare": bare,
+    "accepted": create_policy_app,
+    "worked": create_policy_app,
+}
 
 
 def main(variant: str, port: int, cpu: int | None) -> None:

@@ -68,7 +68,7 @@ def policies_paid(plans: PlanBook, number: int, *, run: str) -> Iterator[Announc
     """PolicyPaid of as many policies; `run` sets their ids apart from other rounds'."""
     plan = plans.newest("cssecure")
     pin = PlanPin(plan=plan.plan, version=plan.version, sha256=plan.sha256)
-    terms = _terms()
+    whole = terms()
     for i in range(number):
         policy_id = f"pol_{run}{i:08d}"
         yield Announcement(
@@ -78,7 +78,7 @@ def policies_paid(plans: PlanBook, number: int, *, run: str) -> Iterator[Announc
                 policy_id=policy_id,
                 quote_id=f"quo_{run}{i:08d}",
                 plan=pin,
-                terms=replace(terms, order_ref=f"order-{run}{i}"),
+                terms=replace(whole, order_ref=f"order-{run}{i}"),
                 state="SCHEDULED",
                 premium_paid=_cny(4_860),
                 paid_at=NOW,
@@ -87,7 +87,7 @@ def policies_paid(plans: PlanBook, number: int, *, run: str) -> Iterator[Announc
         )
 
 
-def _terms() -> Terms:
+def terms() -> Terms:
     return Terms(
         insured_value=_cny(162_000),
         goods_value=_cny(150_000),

@@ -259,7 +259,7 @@ async def test_deadlines_fire_once_in_due_order_with_their_own_instant(db_of: Db
         await deadlines.set_deadline(tx, due("late", NOW))
         await deadlines.set_deadline(tx, due("early", NOW - timedelta(hours=1)))
         await deadlines.set_deadline(tx, due("not yet", NOW + timedelta(microseconds=1)))
-    runner = DeadlineRunner(db, {"remember": remember}, "policy")
+    runner = DeadlineRunner({"remember": remember})
     async with db.worker() as connection:
         while await runner.fire_due(connection, NOW):
             pass
@@ -279,7 +279,7 @@ async def test_a_deadline_whose_job_fails_stays_with_its_failure_and_is_tried_la
 
     async with db.transaction(ONE) as tx:
         await deadlines.set_deadline(tx, due("pol_1", NOW))
-    runner = DeadlineRunner(db, {"remember": fails}, "policy")
+    runner = DeadlineRunner({"remember": fails})
     async with db.worker() as connection:
         assert await runner.fire_due(connection, NOW)
         row = await connection.fetchrow("SELECT attempts, failure, retry_at FROM deadlines")
@@ -318,9 +318,7 @@ async def test_a_test_clock_moves_its_own_tenants_deadlines_only(db_of: DbOf) ->
     async with db.transaction(ONE) as tx:
         await tx.execute("INSERT INTO test_clocks VALUES ($1, 'clk_1', $2)", ONE, later)
     async with db.worker() as connection:
-        while await DeadlineRunner(db, {"remember": remember}, "policy").fire_due(
-            connection, NOW
-        ):
+        while await DeadlineRunner({"remember": remember}).fire_due(connection, NOW):
             pass
 
     assert fired == [ONE]

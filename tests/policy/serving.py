@@ -34,7 +34,7 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 async def fire_due(client: Any, now: str) -> None:
     """Let the deadlines of the client's service that are due by then do their work."""
     running = client.app.state.running
-    runner = DeadlineRunner(running.db, running.jobs, "tests")
+    runner = DeadlineRunner(running.jobs)
     async with running.db.worker() as connection:
         while await runner.fire_due(connection, at(now)):
             pass

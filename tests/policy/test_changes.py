@@ -12,7 +12,7 @@ import pytest
 
 from libs.common.db import Database
 from libs.common.settings import Settings
-from services.policy.store.policies import LONGEST_ON_ITS_WAY
+from services.policy.domain.parcels import LONGEST_ON_ITS_WAY
 from tests.conftest import AppOf
 from tests.policy.builders import (
     OTHER_TENANT,

@@ -76,7 +76,7 @@ class Desk:
             await testclock.follow(tx, clock)
 
     async def fire_due(self) -> None:
-        runner = DeadlineRunner(self.db, self.running.jobs, "tests")
+        runner = DeadlineRunner(self.running.jobs)
         async with self.db.worker() as connection:
             while await runner.fire_due(connection, MONDAY):
                 pass

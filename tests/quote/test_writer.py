@@ -11,12 +11,12 @@ import pytest
 
 from deploy.local import postgres
 from libs.common.db import Database
-from libs.common.errors import Refusal, Unavailable
+from libs.common.errors import Unavailable
 from libs.common.events import decode, with_sequence
 from libs.common.idempotency import KeyReused
 from libs.common.migrate import migrate
 from services.quote.store.quotes import Quote, get_quote
-from services.quote.store.writer import MAX_WAITING, QuoteWriter, Written, writing
+from services.quote.store.writer import QuoteWriter, Written, writing
 from tests.conftest import DbOf
 from tests.quote.builders import NOW, TENANT, a_key, a_quote, an_event
 
@@ -157,39 +157,6 @@ async def test_writes_what_waits_when_it_stops_and_takes_no_more(
     late = a_quote()
     with pytest.raises(Unavailable):
         await writer.write(late, an_event(late))
-
-
-async def test_turns_quotes_away_when_too_many_wait(db: Database, admin: Any) -> None:
-    writer = QuoteWriter(db)
-    quotes = [a_quote() for _ in range(MAX_WAITING + 5)]
-    waiting = asyncio.create_task(write_all(writer, quotes))
-    await asyncio.sleep(0)
-
-    running = asyncio.create_task(writer.run())
-    outcomes = await waiting
-    writer.stop()
-    await running
-
-    refused = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
-    assert [refusal.status for refusal in refused] == [503] * 5
-    assert len(await stored_ids(admin)) == MAX_WAITING
-
-
-async def test_who_has_stopped_waiting_gets_no_quote(db: Database, admin: Any) -> None:
-    writer = QuoteWriter(db)
-    gone, stays = a_quote(), a_quote()
-    leaving = asyncio.create_task(writer.write(gone, an_event(gone)))
-    waiting = asyncio.create_task(writer.write(stays, an_event(stays)))
-    await asyncio.sleep(0)
-    leaving.cancel()
-    await asyncio.sleep(0)
-
-    running = asyncio.create_task(writer.run())
-    await waiting
-    writer.stop()
-    await running
-
-    assert await stored_ids(admin) == {stays.quote_id}
 
 
 async def test_survives_a_server_that_is_killed(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from services.policy.api import (
     parcels,
     payments,
     policies,
+    tracking_hooks,
 )
 
 ROUTERS = (
@@ -18,6 +19,7 @@ ROUTERS = (
     notices.router,
     notices.signed,
     parcels.router,
+    tracking_hooks.router,
     batches.router,
     clocks.router,
     internal.router,

@@ -1,7 +1,7 @@
 """The parcel's way: dispatch, acceptance, its carrier's number, scans in neutral words."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import Request, Response
@@ -27,7 +27,7 @@ from libs.common.wire import (
 from services.policy import store, usecases
 from services.policy.api.parts import Carrier, PolicyId, must_be_current, view_of
 from services.policy.api.views import PolicyView
-from services.policy.domain.parcels import STATUSES, NotDispatchable, Scan
+from services.policy.domain.parcels import STATUSES, Bearer, NotDispatchable, owner
 from services.policy.domain.policies import ParcelInsured
 from services.policy.store import ReceivedScan, UnknownPolicy
 
@@ -199,14 +199,14 @@ async def _matched(
     tx: Tx, scans: Sequence[ScanIn], tenant_id: str
 ) -> list[ReceivedScan | None]:
     """Each scan with its policy, in order; None where it is nobody's."""
-    numbered = [scan for scan in scans if scan.policy_id is None and scan.tracking_number]
-    owners = await store.find_policies_of_scans(
-        tx,
-        [(s.carrier or "", s.tracking_number or "", s.occurred_at) for s in numbered],
-        tenant_id=tenant_id,
-    )
-    found = {id(scan): owner for scan, owner in zip(numbered, owners, strict=True)}
-    return [_received(scan, scan.policy_id or found.get(id(scan))) for scan in scans]
+    numbers = {s.tracking_number for s in scans if s.policy_id is None and s.tracking_number}
+    bearers = await store.list_bearers(tx, numbers, tenant_id=tenant_id)
+    return [_received(scan, scan.policy_id or _owner(scan, bearers)) for scan in scans]
+
+
+def _owner(scan: ScanIn, bearers: Mapping[str, Sequence[Bearer]]) -> str | None:
+    named = bearers.get(scan.tracking_number or "", ())
+    return owner(named, scan.carrier or "", scan.occurred_at)
 
 
 def _received(scan: ScanIn, policy_id: str | None) -> ReceivedScan | None:
@@ -214,12 +214,10 @@ def _received(scan: ScanIn, policy_id: str | None) -> ReceivedScan | None:
         return None
     return ReceivedScan(
         policy_id=policy_id,
-        scan=Scan(
-            scan_id=scan.scan_id or _scan_id(scan),
-            status=scan.status,
-            occurred_at=scan.occurred_at,
-            reason=scan.reason,
-        ),
+        scan_id=scan.scan_id or _scan_id(scan),
+        status=scan.status,
+        reason=scan.reason,
+        occurred_at=scan.occurred_at,
         location=scan.location or "",
         description=scan.description or "",
     )
@@ -244,7 +242,7 @@ def _results(
         if scan is None or scan.policy_id not in outcome.known:
             results.append(ScanResult(index=index, result="unmatched", policy_id=None))
             continue
-        key = (scan.policy_id, scan.scan.scan_id)
+        key = (scan.policy_id, scan.scan_id)
         result = "recorded" if key in new else "repeated"
         new.discard(key)
         results.append(ScanResult(index=index, result=result, policy_id=scan.policy_id))

@@ -27,6 +27,10 @@ class TrackingView(View):
     delivered_at: datetime | None
     returned_at: datetime | None
     loss_confirmed_at: datetime | None
+    lost_at: datetime | None
+    damaged_at: datetime | None
+    destroyed_at: datetime | None
+    seized_at: datetime | None
 
 
 class PolicyView(View):

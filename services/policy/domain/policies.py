@@ -109,7 +109,18 @@ class Tracking:
     last_update_at: datetime | None = None
     delivered_at: datetime | None = None
     returned_at: datetime | None = None
+    # The carrier's own word that it is lost, where it is proven to be its word.
     loss_confirmed_at: datetime | None = None
+    # What was said first of each kind. They suggest a claim, and decide none.
+    lost_at: datetime | None = None
+    damaged_at: datetime | None = None
+    destroyed_at: datetime | None = None
+    seized_at: datetime | None = None
+
+    @property
+    def moved_at(self) -> datetime | None:
+        """When something last moved it, or it left; None while it is with the sender."""
+        return self.last_update_at or self.dispatched_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

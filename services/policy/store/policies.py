@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -10,6 +10,7 @@ from libs.common.db import Row, Tx, jsonb
 from libs.common.errors import Conflict, NotFound
 from libs.common.money import Money
 from libs.common.pagination import Moment
+from services.policy.domain.parcels import Bearer, may_be_one_carrier
 from services.policy.domain.policies import ENDED, OPEN, PlanPin, Policy, Terms, Tracking
 
 _terms = msgspec.json.Decoder(Terms)
@@ -19,10 +20,6 @@ _COLUMNS = """
     premium_paid_minor, refund_minor, bound_at, last_paid_at, paid_at, confirmed_at, lapses_at,
     cover_start, carrier, tracking_number, tracking, consent_id
 """
-
-
-# No parcel is insured when it has been on its way for longer: an older scan is another parcel's.
-LONGEST_ON_ITS_WAY = timedelta(days=30)
 
 
 class UnknownPolicy(NotFound):
@@ -111,7 +108,7 @@ async def save_policy(tx: Tx, policy: Policy) -> None:
         UPDATE policies SET state = $3, premium_paid_minor = $4, paid_at = $5, confirmed_at = $6,
             cover_start = $7, carrier = $8, tracking_number = $9, tracking = $10, last_paid_at = $11,
             lapses_at = $12, plan = $13, plan_version = $14, plan_sha256 = $15, terms = $16,
-            premium_minor = $17, refund_minor = $18
+            premium_minor = $17, refund_minor = $18, moved_at = $19
         WHERE policy_id = $1 AND tenant_id = $2
         """,
         policy.policy_id,
@@ -132,6 +129,26 @@ async def save_policy(tx: Tx, policy: Policy) -> None:
         jsonb(policy.terms),
         policy.terms.premium.amount_minor,
         policy.refund.amount_minor,
+        policy.tracking.moved_at,
+    )
+
+
+async def save_positions(tx: Tx, policies: Sequence[Policy], *, tenant_id: str) -> None:
+    """What scans change of policies, in one statement."""
+    await tx.execute(
+        """
+        UPDATE policies p SET state = i.state, cover_start = i.cover_start,
+            tracking = i.tracking::jsonb, moved_at = i.moved_at
+        FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::timestamptz[])
+            AS i (policy_id, state, cover_start, tracking, moved_at)
+        WHERE p.policy_id = i.policy_id AND p.tenant_id = $1
+        """,
+        tenant_id,
+        [p.policy_id for p in policies],
+        [p.state for p in policies],
+        [p.cover_start for p in policies],
+        [jsonb(p.tracking) for p in policies],
+        [p.tracking.moved_at for p in policies],
     )
 
 
@@ -228,40 +245,40 @@ async def lock_policies(tx: Tx, policy_ids: Iterable[str], *, tenant_id: str) ->
     return [_policy(row) for row in rows]
 
 
-async def find_policies_of_scans(
-    tx: Tx, scans: Sequence[tuple[str, str, datetime]], *, tenant_id: str
-) -> list[str | None]:
-    """Whose scan each (carrier, tracking number, occurred at) is, in their order; None: nobody's.
-
-    Numbers are used again, so a scan is of the newest policy that was bound by then. One from before
-    them all is the first one's, unless it is older than any parcel that is still to be insured.
-    A policy that ended before its time has its parcel's scans only where no other has.
-    """
+async def list_bearers(
+    tx: Tx, tracking_numbers: Iterable[str], *, tenant_id: str
+) -> dict[str, list[Bearer]]:
+    """By number, the policies that have it or had it."""
     rows = await tx.fetch(
         """
-        SELECT owner.policy_id
-        FROM unnest($2::text[], $3::text[], $4::timestamptz[])
-            WITH ORDINALITY AS s (carrier, tracking_number, occurred_at, place)
-        LEFT JOIN LATERAL (
-            SELECT p.policy_id FROM policies p
-            WHERE p.tenant_id = $1 AND p.carrier = s.carrier
-                AND p.tracking_number = s.tracking_number AND p.tracking_number <> ''
-                AND p.bound_at - $5::interval <= s.occurred_at
-            ORDER BY p.state = ANY ($6), p.bound_at > s.occurred_at,
-                     CASE WHEN p.bound_at > s.occurred_at THEN p.bound_at END,
-                     p.bound_at DESC, p.policy_id
-            LIMIT 1
-        ) AS owner ON true
-        ORDER BY s.place
+        SELECT tracking_number, policy_id, carrier, bound_at, state FROM policies
+        WHERE tenant_id = $1 AND tracking_number <> '' AND tracking_number = ANY ($2)
         """,
         tenant_id,
-        [carrier for carrier, _, _ in scans],
-        [number for _, number, _ in scans],
-        [occurred_at for _, _, occurred_at in scans],
-        LONGEST_ON_ITS_WAY,
-        sorted(ENDED),
+        list(tracking_numbers),
     )
-    return [row["policy_id"] for row in rows]
+    by_number: dict[str, list[Bearer]] = {}
+    for row in rows:
+        bearer = Bearer(
+            policy_id=row["policy_id"],
+            carrier=row["carrier"],
+            bound_at=row["bound_at"],
+            is_ended=row["state"] in ENDED,
+        )
+        by_number.setdefault(row["tracking_number"], []).append(bearer)
+    return by_number
+
+
+async def lock_numbers(tx: Tx, tracking_numbers: Iterable[str], *, tenant_id: str) -> None:
+    """Whoever gives a number to a policy, or finds that it is nobody's, waits for others who do."""
+    await tx.fetch(
+        """
+        SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(chr(10), $1::text, number), 7))
+        FROM unnest($2::text[]) AS w (number)
+        """,
+        tenant_id,
+        sorted(set(tracking_numbers)),
+    )
 
 
 async def hold_parcels(
@@ -275,31 +292,24 @@ async def hold_parcels(
     wanted = sorted(set(parcels))
     if not wanted:
         return {}
-    await tx.fetch(
+    await lock_numbers(tx, (number for _, number in wanted), tenant_id=tenant_id)
+    rows = await tx.fetch(
         """
-        SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(chr(10), $1::text, number), 7))
-        FROM unnest($2::text[]) AS w (number)
+        SELECT policy_id, carrier, tracking_number FROM policies
+        WHERE tenant_id = $1 AND tracking_number <> '' AND tracking_number = ANY ($2)
+            AND policy_id <> $3 AND state = ANY ($4) AND tracking ->> 'delivered_at' IS NULL
         """,
         tenant_id,
         sorted({number for _, number in wanted}),
-    )
-    rows = await tx.fetch(
-        """
-        SELECT w.carrier, w.number, p.policy_id
-        FROM policies p JOIN unnest($2::text[], $3::text[]) AS w (carrier, number)
-            ON p.tracking_number = w.number
-            AND (p.carrier = w.carrier OR p.carrier = '' OR w.carrier = '')
-        -- Said again for the index, which has those with a number alone.
-        WHERE p.tenant_id = $1 AND p.tracking_number <> '' AND p.policy_id <> $5
-            AND p.state = ANY ($4) AND p.tracking ->> 'delivered_at' IS NULL
-        """,
-        tenant_id,
-        [carrier for carrier, _ in wanted],
-        [number for _, number in wanted],
-        list(OPEN),
         besides,
+        list(OPEN),
     )
-    return {(row["carrier"], row["number"]): row["policy_id"] for row in rows}
+    return {
+        (carrier, number): row["policy_id"]
+        for carrier, number in wanted
+        for row in rows
+        if row["tracking_number"] == number and may_be_one_carrier(row["carrier"], carrier)
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

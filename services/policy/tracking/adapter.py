@@ -117,6 +117,14 @@ class Unreadable(Exception):
     """The body is not of the provider's shape; the message says where. It is kept all the same."""
 
 
+def hex_secret(random: bytes) -> str:
+    return random.hex()
+
+
+def accept_secret(secret: str) -> None:
+    """Whatever the provider shows in its own pages."""
+
+
 # A body in, its meaning out; Unreadable where it has none.
 Read = Callable[[bytes], Reading]
 
@@ -139,3 +147,6 @@ class Provider:
     forms: frozenset[str] = frozenset({JSON})
     status: int = 200
     is_trusted: bool = True
+    # A secret of ours, for whoever lets us choose it; and BadSecret where it cannot sign with one.
+    secret_of: Callable[[bytes], str] = hex_secret
+    check_secret: Callable[[str], None] = accept_secret

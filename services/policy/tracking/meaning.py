@@ -48,7 +48,7 @@ class StatusMap:
     """Whose rows come later counts: the shipped map first, then the operator's own."""
 
     def __init__(self, rows: _Rows) -> None:
-        self._rows = rows
+        self.rows = rows
 
     @classmethod
     def load(cls, own: Path | None = None) -> "StatusMap":
@@ -79,7 +79,7 @@ class StatusMap:
     ) -> tuple[str, str] | None:
         if not code:
             return None
-        found = self._rows.get((provider, kind, code))
+        found = self.rows.get((provider, kind, code))
         if found is None:
             unknown.append(Code(kind, code))
         return found

@@ -2,14 +2,14 @@
 
 import csv
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
+from services.policy.domain.parcels import carrier_key
 from services.policy.tracking.adapter import CarrierScan, Provider
 from services.policy.tracking.meaning import Code, StatusMap
 from services.policy.tracking.reading import UNSHOWN, plain_number
@@ -20,8 +20,6 @@ MAX_TEXT: Final = 500
 MAX_NUMBER: Final = 64
 MAX_CODE: Final = 128
 MAX_RAW_TIME: Final = 64
-
-_OTHER: Final = re.compile(r"[^0-9a-z]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +67,7 @@ def neutral(scan: CarrierScan, provider: Provider, known: StatusMap) -> NeutralS
     )
 
 
+@lru_cache(maxsize=4096)
 def carrier_of(provider: str, name: str) -> str:
     """The carrier's name in letters and digits alone, as all of its names are compared.
 
@@ -77,8 +76,8 @@ def carrier_of(provider: str, name: str) -> str:
     known = _carriers().get((provider, name.strip()))
     if known is not None:
         return known
-    plain = _OTHER.sub("", name.strip().lower())
-    return "" if plain.isdigit() else plain
+    key = carrier_key(name)
+    return "" if key.isdigit() else key
 
 
 def _key(scan: CarrierScan, carrier: str) -> str:

@@ -19,10 +19,12 @@ from services.policy.usecases.endings import (
 from services.policy.usecases.hooks import open_hook, rotate_secret
 from services.policy.usecases.notices import KINDS, record_payment, take_notice
 from services.policy.usecases.parcels import (
+    FOLLOW,
     DispatchParcel,
     ScanOutcome,
     accept_parcel,
     dispatch_parcel,
+    follow_parcel,
     name_parcel,
     record_scans,
 )
@@ -36,11 +38,19 @@ from services.policy.usecases.payments import (
 )
 from services.policy.usecases.policies import BindPolicy, bind_policy, change_contact
 from services.policy.usecases.refunds import LAPSE, WARN, SettleRefund, settle_refund
+from services.policy.usecases.tracking import READ_TRACKING, give_up_notice, read_notices
+from services.policy.usecases.tracking_hooks import (
+    close_tracking_hook,
+    open_tracking_hook,
+    rotate_tracking_secret,
+)
 
 __all__ = [
     "ACTIVATE",
+    "FOLLOW",
     "KINDS",
     "LAPSE",
+    "READ_TRACKING",
     "WARN",
     "WORK",
     "BindPolicy",
@@ -58,18 +68,24 @@ __all__ = [
     "cancel_policy",
     "change_address",
     "change_contact",
+    "close_tracking_hook",
     "confirm_amount",
     "create_test_clock",
     "dispatch_parcel",
     "find_waiting_rows",
+    "follow_parcel",
+    "give_up_notice",
     "invalidate_policy",
     "lapse_top_up",
     "name_parcel",
     "open_hook",
+    "open_tracking_hook",
+    "read_notices",
     "record_payment",
     "record_scans",
     "request_documents",
     "rotate_secret",
+    "rotate_tracking_secret",
     "settle_refund",
     "take_notice",
     "upload_batch",

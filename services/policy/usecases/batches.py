@@ -130,6 +130,9 @@ async def work_rows(
     )
     answers = [desk.answer(row) for row in rows]
     await _save(tx, desk.bookings, tenant_id=tenant_id, now=now)
+    await store.read_again_for_parcels(
+        tx, [row.asked.tracking_number for row in rows], tenant_id=tenant_id
+    )
     await work_waiting(
         tx,
         plans,

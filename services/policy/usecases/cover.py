@@ -1,9 +1,10 @@
 """Cover begins: at once with what made it begin, or when its instant comes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from libs.common.db import Tx
-from libs.common.deadlines import Deadline, cancel_deadline, set_deadline
+from libs.common.deadlines import Deadline, cancel_deadlines, set_deadlines
 from libs.common.plans.book import PlanBook
 from services.policy import store
 from services.policy.domain import policies
@@ -28,11 +29,24 @@ async def activate_policy(
 
 async def watch_cover(tx: Tx, before: Policy, after: Policy, *, now: datetime) -> None:
     """Say when cover began, or wait for the instant it does."""
-    if (activated := cover_began(before, after)) is not None:
-        await cancel_deadline(tx, after.tenant_id, ACTIVATE, after.policy_id)
-        await announce(tx, after, activated, now=now)
-    elif (awaited := cover_awaited(before, after)) is not None:
-        await set_deadline(tx, awaited)
+    began = await watch_covers(tx, [(before, after)])
+    await announce(tx, after, *began.values(), now=now)
+
+
+async def watch_covers(
+    tx: Tx, moved: Sequence[tuple[Policy, Policy]]
+) -> dict[str, PolicyActivated]:
+    """The same for many of one tenant: what is to be said, by policy; the rest is waited for."""
+    began = {
+        after.policy_id: event
+        for before, after in moved
+        if (event := cover_began(before, after)) is not None
+    }
+    if began:
+        await cancel_deadlines(tx, moved[0][1].tenant_id, ACTIVATE, list(began))
+    awaited = [cover_awaited(before, after) for before, after in moved]
+    await set_deadlines(tx, [deadline for deadline in awaited if deadline is not None])
+    return began
 
 
 def cover_began(before: Policy, after: Policy) -> PolicyActivated | None:

@@ -5,16 +5,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from libs.common.db import Tx
+from libs.common.deadlines import Deadline, set_deadlines
 from libs.common.plans.book import PlanBook
 from services.policy import store
 from services.policy.domain import parcels
-from services.policy.domain.parcels import Scan
+from services.policy.domain.parcels import Scan, happened_at
 from services.policy.domain.policies import Policy
-from services.policy.events import TrackingUpdated
-from services.policy.store import ReceivedScan
-from services.policy.usecases.cover import watch_cover
-from services.policy.usecases.policies import must_be_free
-from services.policy.usecases.saying import announce
+from services.policy.events import PolicyEvent, TrackingUpdated
+from services.policy.store import KnownScan, ReceivedScan
+from services.policy.usecases.cover import watch_cover, watch_covers
+from services.policy.usecases.policies import take_parcel
+from services.policy.usecases.saying import announce, announce_all
+
+FOLLOW = "follow_parcel"
+
+# By policy and scan id.
+History = dict[str, dict[str, KnownScan]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +53,7 @@ async def dispatch_parcel(
         tracking_number=command.tracking_number or policy.tracking_number,
     )
     if (named.carrier, named.tracking_number) != (policy.carrier, policy.tracking_number):
-        await must_be_free(tx, named)
+        await take_parcel(tx, named)
     sent = parcels.dispatch(named, plans.pinned(policy.plan.sha256), command.dispatched_at, now)
     await _save_moved(tx, policy, sent, now=now)
     return sent
@@ -66,20 +72,107 @@ async def record_scans(
 ) -> ScanOutcome:
     """Keep the scans and move their policies.
 
-    Each policy is computed from all its scans, so repeats and disorder change nothing.
+    Each policy is computed from all its scans, so repeats and disorder change nothing. The number of
+    statements does not depend on how many there are.
     """
     locked = await store.lock_policies(tx, {s.policy_id for s in scans}, tenant_id=tenant_id)
+    history = await store.list_scans(tx, (p.policy_id for p in locked), tenant_id=tenant_id)
     known = frozenset(policy.policy_id for policy in locked)
-    new = await store.insert_scans(
-        tx, [s for s in scans if s.policy_id in known], tenant_id=tenant_id, now=now
+    news = _news([scan for scan in scans if scan.policy_id in known], history, now)
+    if news:
+        await store.insert_scans(tx, news, tenant_id=tenant_id, now=now)
+        touched = {scan.policy_id for scan, _ in news}
+        moving = [policy for policy in locked if policy.policy_id in touched]
+        await _follow(tx, plans, moving, history, now=now)
+    return ScanOutcome(
+        known=known, new=frozenset((scan.policy_id, scan.scan_id) for scan, _ in news)
     )
-    touched = [policy for policy in locked if policy.policy_id in {p for p, _ in new}]
-    history = await store.list_scans(tx, (p.policy_id for p in touched), tenant_id=tenant_id)
-    for policy in touched:
-        happened = _until(history[policy.policy_id], now)
-        moved = parcels.track(policy, plans.pinned(policy.plan.sha256), happened, now)
-        await _save_moved(tx, policy, moved, now=now)
-    return ScanOutcome(known=known, new=frozenset(new))
+
+
+def _news(
+    scans: Iterable[ReceivedScan], history: History, now: datetime
+) -> list[tuple[ReceivedScan, int]]:
+    """What is not in the history yet, or read otherwise now: with its reading, and put into it."""
+    news: dict[tuple[str, str], tuple[ReceivedScan, int]] = {}
+    for scan in scans:
+        known = history.setdefault(scan.policy_id, {})
+        before = known.get(scan.scan_id)
+        if before is not None and not _replaces(scan, before):
+            continue
+        at = happened_at(scan.occurred_at, now, is_zoned=scan.is_zoned)
+        after = KnownScan(
+            scan=Scan(
+                scan_id=scan.scan_id,
+                status=scan.status,
+                reason=scan.reason,
+                occurred_at=at,
+                is_trusted=scan.is_trusted,
+            ),
+            reading=1 if before is None else before.reading + 1,
+            is_withdrawn=scan.is_withdrawn,
+            received_at=now,
+        )
+        known[scan.scan_id] = after
+        news[scan.policy_id, scan.scan_id] = (scan, after.reading)
+    return list(news.values())
+
+
+def _replaces(scan: ReceivedScan, before: KnownScan) -> bool:
+    """Whether another reading of a known scan counts: what was taken back stays so."""
+    is_otherwise = (scan.status, scan.reason) != (before.scan.status, before.scan.reason)
+    return scan.may_replace and is_otherwise and not before.is_withdrawn
+
+
+async def follow_parcel(
+    tx: Tx, plans: PlanBook, policy_id: str, *, tenant_id: str, now: datetime
+) -> None:
+    """The instant has come that a scan named ahead of its time."""
+    policy = await store.lock_policy(tx, policy_id, tenant_id=tenant_id)
+    history = await store.list_scans(tx, [policy_id], tenant_id=tenant_id)
+    await _follow(tx, plans, [policy], history, now=now)
+
+
+async def _follow(
+    tx: Tx, plans: PlanBook, locked: Sequence[Policy], history: History, *, now: datetime
+) -> None:
+    """Where the policies' parcels are, from all their scans; all are one tenant's."""
+    ahead: list[Deadline] = []
+    moved: list[tuple[Policy, Policy]] = []
+    for policy in locked:
+        scans = [known.scan for known in history.get(policy.policy_id, {}).values()]
+        happened = [scan for scan in scans if scan.occurred_at <= now]
+        if len(happened) < len(scans):
+            ahead.append(_ahead(policy, scans, now))
+        after = parcels.track(policy, plans.pinned(policy.plan.sha256), happened, now)
+        if after != policy:
+            moved.append((policy, after))
+    await set_deadlines(tx, ahead)
+    await _save_followed(tx, moved, now=now)
+
+
+def _ahead(policy: Policy, scans: Iterable[Scan], now: datetime) -> Deadline:
+    """A scan from the future counts once its time has come."""
+    due_at = min(scan.occurred_at for scan in scans if scan.occurred_at > now)
+    return Deadline(
+        tenant_id=policy.tenant_id, kind=FOLLOW, subject=policy.policy_id, due_at=due_at
+    )
+
+
+async def _save_followed(
+    tx: Tx, moved: Sequence[tuple[Policy, Policy]], *, now: datetime
+) -> None:
+    if not moved:
+        return
+    tenant_id = moved[0][1].tenant_id
+    await store.save_positions(tx, [after for _, after in moved], tenant_id=tenant_id)
+    began = await watch_covers(tx, moved)
+    events: list[tuple[Policy, PolicyEvent]] = []
+    for _, after in moved:
+        # The start of cover first: a first scan that is the delivery begins and ends it at once.
+        if (activated := began.get(after.policy_id)) is not None:
+            events.append((after, activated))
+        events.append((after, _tracking_updated(after)))
+    await announce_all(tx, events, now=now)
 
 
 async def name_parcel(
@@ -90,7 +183,7 @@ async def name_parcel(
     named = replace(policy, carrier=carrier, tracking_number=tracking_number)
     if named == policy:
         return policy
-    await must_be_free(tx, named)
+    await take_parcel(tx, named)
     await _save_moved(tx, policy, named, now=now)
     return named
 
@@ -119,8 +212,8 @@ def _tracking_updated(policy: Policy) -> TrackingUpdated:
         delivered_at=position.delivered_at,
         returned_at=position.returned_at,
         loss_confirmed_at=position.loss_confirmed_at,
+        lost_at=position.lost_at,
+        damaged_at=position.damaged_at,
+        destroyed_at=position.destroyed_at,
+        seized_at=position.seized_at,
     )
-
-
-def _until(scans: Iterable[Scan], now: datetime) -> list[Scan]:
-    return [scan for scan in scans if scan.occurred_at <= now]

@@ -30,7 +30,7 @@ class BindPolicy:
 
 async def bind_policy(tx: Tx, command: BindPolicy, *, now: datetime) -> Policy:
     policy = bound(command, now=now)
-    await must_be_free(tx, policy)
+    await take_parcel(tx, policy)
     await store.insert_policy(tx, policy, command.contact)
     await set_deadlines(tx, premium_awaited(policy))
     await announce(tx, policy, policy_issued(policy), now=now)
@@ -61,8 +61,11 @@ def policy_issued(policy: Policy) -> PolicyIssued:
     )
 
 
-async def must_be_free(tx: Tx, policy: Policy) -> None:
-    """ParcelInsured where another policy's parcel has this number and is still on its way (Q45)."""
+async def take_parcel(tx: Tx, policy: Policy) -> None:
+    """The policy is on this parcel from now on, and what carriers said of it before is read again.
+
+    ParcelInsured where another policy's parcel has its number and is still on its way (Q45).
+    """
     if not policy.tracking_number:
         return
     parcel = (policy.carrier, policy.tracking_number)
@@ -71,6 +74,7 @@ async def must_be_free(tx: Tx, policy: Policy) -> None:
     )
     if parcel in held:
         raise parcel_insured(policy, held[parcel])
+    await store.read_again_for_parcels(tx, [policy.tracking_number], tenant_id=policy.tenant_id)
 
 
 def parcel_insured(policy: Policy, holder: str) -> ParcelInsured:

@@ -1,5 +1,6 @@
 """How a policy says its events."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from libs.common import outbox
@@ -10,11 +11,18 @@ from services.policy.events import PolicyEvent
 
 
 async def announce(tx: Tx, policy: Policy, *events: PolicyEvent, now: datetime) -> None:
+    await announce_all(tx, [(policy, event) for event in events], now=now)
+
+
+async def announce_all(
+    tx: Tx, events: Iterable[tuple[Policy, PolicyEvent]], *, now: datetime
+) -> None:
+    """Of many policies; each policy's in this order."""
     await outbox.append(
         tx,
         *(
             Announcement(tenant_id=policy.tenant_id, key=policy.policy_id, event=event)
-            for event in events
+            for policy, event in events
         ),
         now=now,
     )

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Response
-from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -24,7 +23,7 @@ from libs.common.pagination import (
 )
 from libs.common.problems import problem_responses
 from libs.common.service import Db, now_of
-from libs.common.web import api_router, require_json
+from libs.common.web import api_router, require_json, whole_body
 from libs.common.wire import Code, View
 from services.quote.api.issuing import issue_quote, read_request
 from services.quote.api.views import answer_at
@@ -67,7 +66,7 @@ class AskQuote:
         caller: Caller = await app.state.authenticator.authenticate(headers)
         caller.must(QUOTES_WRITE)
         require_json(headers)
-        asked = read_request(await _body(receive))
+        asked = read_request(await whole_body(receive))
         header = headers.get("idempotency-key")
         key = None if header is None else bare_key(header)
         now = await now_of(app.state.running.db, caller)
@@ -137,18 +136,6 @@ async def show_quote(
         headers=history.etag(version),
         media_type="application/json",
     )
-
-
-async def _body(receive: Receive) -> bytes:
-    """All of the body; the door in front of us has bounded it."""
-    body, is_whole = b"", False
-    while not is_whole:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
-        is_whole = not message.get("more_body", False)
-    return body
 
 
 async def _send(send: Send, written: Written) -> None:

@@ -1,14 +1,13 @@
 """Daily rates of exchange in the quote schema, and those that this process knows by heart."""
 
-import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 from libs.common.db import Row, Tx
+from libs.common.known import Known
 from services.quote.domain import ExchangeRate
 
 # How long another process's entry may go unnoticed here.
@@ -132,46 +131,12 @@ async def find_rate(tx: Tx, key: RateKey) -> ExchangeRate | None:
     return None if row is None else ExchangeRate(**dict(row))
 
 
-class KnownRates:
-    """Rates that were read a moment ago, so that the hot route need not ask for each quote.
-
-    One a process. An entry of this process is seen at once, another's after FRESH_SECONDS.
-    """
+class KnownRates(Known[RateKey, ExchangeRate]):
+    """Rates by tenant, currency and day: another process's entry shows after FRESH_SECONDS."""
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._lock = asyncio.Lock()
-        self._known: OrderedDict[RateKey, tuple[ExchangeRate | None, float]] = OrderedDict()
-        self._drops = 0
-
-    async def find(
-        self, key: RateKey, read: Callable[[RateKey], Awaitable[ExchangeRate | None]]
-    ) -> ExchangeRate | None:
-        """The rate, by `read` where it is not known; that there is none is known too."""
-        if self._is_known(key):
-            return self._known[key][0]
-        # Many checkouts at once need one reading.
-        async with self._lock:
-            if self._is_known(key):
-                return self._known[key][0]
-            drops = self._drops
-            rate = await read(key)
-            # What was read while a rate was entered may be the one before it.
-            if drops == self._drops:
-                self._remember(key, rate)
-            return rate
+        super().__init__(fresh_seconds=FRESH_SECONDS, max_known=MAX_KNOWN, monotonic=monotonic)
 
     def drop(self, tenant_id: str) -> None:
         """A rate was entered: forget the tenant's."""
-        self._drops += 1
-        for key in [key for key in self._known if key.tenant_id == tenant_id]:
-            del self._known[key]
-
-    def _is_known(self, key: RateKey) -> bool:
-        return key in self._known and self._monotonic() < self._known[key][1]
-
-    def _remember(self, key: RateKey, rate: ExchangeRate | None) -> None:
-        self._known[key] = (rate, self._monotonic() + FRESH_SECONDS)
-        self._known.move_to_end(key)
-        if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
+        self.forget(lambda key: key.tenant_id == tenant_id)

@@ -1,8 +1,8 @@
-"""What the policy service does when something is due."""
+"""A file of parcels is worked: some hundred rows a turn, quoted and booked."""
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -10,7 +10,7 @@ import structlog
 from libs.common import testclock
 from libs.common.clock import system_now
 from libs.common.db import is_away
-from libs.common.deadlines import Deadline, Job, take
+from libs.common.deadlines import Deadline
 from libs.common.errors import NotHereYet, Refusal, Unavailable
 from libs.common.service import Running
 from services.policy import clients, usecases
@@ -22,44 +22,6 @@ from services.policy.usecases.batches import Waiting, halves, refusing
 PORTIONS_A_TURN = 4
 
 _log = structlog.get_logger()
-
-
-def jobs(running: Running) -> Mapping[str, Job]:
-    async def activate_policy(deadline: Deadline) -> None:
-        async with running.db.transaction(deadline.tenant_id) as tx:
-            if await take(tx, deadline):
-                await usecases.activate_policy(
-                    tx,
-                    running.plans,
-                    deadline.subject,
-                    tenant_id=deadline.tenant_id,
-                    now=deadline.due_at,
-                )
-
-    async def warn_top_up(deadline: Deadline) -> None:
-        async with running.db.transaction(deadline.tenant_id) as tx:
-            if await take(tx, deadline):
-                await usecases.warn_top_up(
-                    tx, deadline.subject, tenant_id=deadline.tenant_id, now=deadline.due_at
-                )
-
-    async def lapse_top_up(deadline: Deadline) -> None:
-        async with running.db.transaction(deadline.tenant_id) as tx:
-            if await take(tx, deadline):
-                await usecases.lapse_top_up(
-                    tx,
-                    running.plans,
-                    deadline.subject,
-                    tenant_id=deadline.tenant_id,
-                    now=deadline.due_at,
-                )
-
-    return {
-        usecases.ACTIVATE: activate_policy,
-        usecases.WARN: warn_top_up,
-        usecases.LAPSE: lapse_top_up,
-        usecases.WORK: BatchWorker(running=running).work_batch,
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

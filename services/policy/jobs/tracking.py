@@ -1,0 +1,79 @@
+"""What carriers posted is read: tenant by tenant, some hundred notices a turn."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from libs.common import testclock
+from libs.common.acting import acting
+from libs.common.clock import system_now
+from libs.common.db import is_away
+from libs.common.errors import NotHereYet
+from libs.common.service import Running
+from services.policy import store, usecases
+from services.policy.tracking import StatusMap
+from services.policy.usecases import READ_TRACKING
+from services.policy.usecases.tracking import NOTICES_AT_ONCE
+
+# Of the oldest notices, whose tenants have a turn each before the others are looked for.
+LOOK_AHEAD: Final = 5 * NOTICES_AT_ONCE
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackingReader:
+    """A tenant's notices are out of the queue with the transaction that worked them, or still in it."""
+
+    running: Running
+    codes: StatusMap
+
+    async def read_tracking(self, connection: Any) -> bool:
+        acting.set(f"rounds:{READ_TRACKING}")
+        tenants = await store.list_waiting_tenants(connection, limit=LOOK_AHEAD)
+        return any([await self._read_some(tenant_id) for tenant_id in tenants])
+
+    async def _read_some(self, tenant_id: str) -> bool:
+        """Whether any were worked. One that cannot be stands aside; its neighbours go on."""
+        try:
+            return await self._commit(tenant_id, NOTICES_AT_ONCE) > 0
+        except NotHereYet as absence:
+            _log.warning("tracking_waits", tenant=tenant_id, cause=absence.detail)
+            return False
+        except Exception as failure:
+            if is_away(failure):
+                raise
+            _log.warning("tracking_redone_apart", tenant=tenant_id, cause=repr(failure))
+        await self._read_apart(tenant_id)
+        return True
+
+    async def _read_apart(self, tenant_id: str) -> None:
+        """One by one up to the first that fails, which stands aside."""
+        while True:
+            try:
+                if not await self._commit(tenant_id, 1):
+                    return
+            except NotHereYet:
+                return
+            except Exception as failure:
+                if is_away(failure):
+                    raise
+                _log.error("tracking_failed", tenant=tenant_id, exc_info=failure)
+                async with self.running.db.transaction(tenant_id) as tx:
+                    await usecases.give_up_notice(
+                        tx, repr(failure), tenant_id=tenant_id, at=system_now()
+                    )
+                return
+
+    async def _commit(self, tenant_id: str, limit: int) -> int:
+        async with self.running.db.transaction(tenant_id, is_bulk=True) as tx:
+            return await usecases.read_notices(
+                tx,
+                self.running.plans,
+                self.codes,
+                tenant_id=tenant_id,
+                limit=limit,
+                now=await testclock.now_in(tx, tenant_id),
+                at=system_now(),
+            )
