@@ -155,6 +155,12 @@ class SecretHeader(Unaddressed):
         return behind if self.word and self.is_word_needed else [given, *behind]
 
 
+def check_shown(secret: str) -> None:
+    """BadSecret where a header could not show it: headers are ASCII, without blanks around them."""
+    if not (secret.isascii() and secret.isprintable() and secret == secret.strip()):
+        raise BadSecret("A secret that a header shows has visible ASCII characters alone.")
+
+
 def itself(secret: str) -> str:
     return secret
 

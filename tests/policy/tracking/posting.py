@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from libs.common.signatures import BadSignature, secret_of
+from libs.common.signatures import BadSignature
 from services.policy.tracking import PROVIDERS, Message, Scheme
 
 NOW: Final = datetime(2026, 3, 2, 10, 0, 0, tzinfo=UTC)
@@ -24,8 +24,8 @@ def scheme_of(provider: str, name: str = "") -> Scheme:
 
 
 def secret_for(provider: str, word: str = "one") -> str:
-    """A secret such as the provider has; another word, another secret."""
-    return secret_of(word.encode().ljust(24, b"-")) if provider == "neutral" else f"s-{word}"
+    """A secret such as we make for the provider; another word, another secret."""
+    return PROVIDERS[provider].secret_of(word.encode().ljust(32, b"-"))
 
 
 def posted(

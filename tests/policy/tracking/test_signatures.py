@@ -10,6 +10,7 @@ from email.utils import format_datetime
 import msgspec
 import pytest
 
+from libs.common.signatures import BadSecret
 from services.policy.tracking import PROVIDERS, Message
 from tests.policy.tracking.fixtures import body_of
 from tests.policy.tracking.posting import (
@@ -149,6 +150,18 @@ def test_what_a_secret_signs_it_proves(provider: str, name: str) -> None:
     scheme, secret = scheme_of(provider, name), secret_for(provider)
 
     assert is_proven(scheme, posted(scheme, secret, body_of(provider)), secret)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_secret_that_we_make_is_one_that_we_take(provider: str) -> None:
+    PROVIDERS[provider].check_secret(secret_for(provider))
+
+
+@pytest.mark.parametrize("provider", ["ship24", "ups", "karrio", "amazon", "epcis"])
+@pytest.mark.parametrize("secret", ["sécret", " secret", "secret ", "se\tcret", "se\ncret"])
+def test_a_secret_that_no_header_can_show_is_refused(provider: str, secret: str) -> None:
+    with pytest.raises(BadSecret):
+        PROVIDERS[provider].check_secret(secret)
 
 
 @each_scheme

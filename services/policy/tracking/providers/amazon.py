@@ -7,7 +7,7 @@ import msgspec
 
 from services.policy.tracking.adapter import CarrierScan, Provider, Reading, Unreadable
 from services.policy.tracking.reading import decode, place, reading_of
-from services.policy.tracking.signing import SecretHeader, SecretUrl
+from services.policy.tracking.signing import SecretHeader, SecretUrl, check_shown
 from services.policy.tracking.times import read_time
 
 
@@ -161,4 +161,5 @@ PROVIDER: Final = Provider(
     title="Amazon",
     schemes={"url": SecretUrl(), "bearer": SecretHeader(word="Bearer")},
     read=read,
+    check_secret=check_shown,
 )

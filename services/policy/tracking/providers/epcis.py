@@ -17,7 +17,7 @@ from services.policy.tracking.adapter import (
     Unreadable,
 )
 from services.policy.tracking.reading import decode, local_name, parse, reading_of
-from services.policy.tracking.signing import BodyDigest, SecretHeader
+from services.policy.tracking.signing import BodyDigest, SecretHeader, check_shown
 from services.policy.tracking.times import read_local
 
 RECEIVING: Final = "receiving"
@@ -226,6 +226,7 @@ PROVIDER: Final = Provider(
         "bearer": SecretHeader(word="Bearer"),
     },
     read=read,
+    check_secret=check_shown,
     forms=frozenset({JSON, XML}),
     status=202,
 )

@@ -8,7 +8,7 @@ import msgspec
 
 from services.policy.tracking.adapter import CarrierScan, Provider, Reading, ScanTime
 from services.policy.tracking.reading import decode, reading_of
-from services.policy.tracking.signing import SecretHeader
+from services.policy.tracking.signing import SecretHeader, check_shown
 from services.policy.tracking.times import read_time, read_unzoned
 
 TRACKER: Final = "tracker"
@@ -106,4 +106,5 @@ PROVIDER: Final = Provider(
     title="Karrio",
     schemes={"event-id": SecretHeader(header="x-event-id")},
     read=read,
+    check_secret=check_shown,
 )

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from libs.common.signatures import check_standard_secret, secret_of
 from services.policy.tracking.adapter import CarrierScan, Provider, Reading
 from services.policy.tracking.reading import decode, reading_of
 from services.policy.tracking.signing import StandardWebhook
@@ -51,4 +52,6 @@ PROVIDER: Final = Provider(
     title="Parcelcover's own format",
     schemes={"standard-webhooks": StandardWebhook()},
     read=read,
+    secret_of=secret_of,
+    check_secret=check_standard_secret,
 )

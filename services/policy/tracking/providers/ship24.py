@@ -7,7 +7,7 @@ import msgspec
 
 from services.policy.tracking.adapter import CarrierScan, Provider, Reading, ScanTime
 from services.policy.tracking.reading import decode, reading_of
-from services.policy.tracking.signing import SecretHeader
+from services.policy.tracking.signing import SecretHeader, check_shown
 from services.policy.tracking.times import read_time, read_unzoned
 
 
@@ -87,5 +87,9 @@ def _carrier(tracker: _Tracker, event: _Event) -> str:
 
 
 PROVIDER: Final = Provider(
-    name="ship24", title="Ship24", schemes={"bearer": SecretHeader(word="Bearer")}, read=read
+    name="ship24",
+    title="Ship24",
+    schemes={"bearer": SecretHeader(word="Bearer")},
+    read=read,
+    check_secret=check_shown,
 )

@@ -6,7 +6,7 @@ import msgspec
 
 from services.policy.tracking.adapter import CarrierScan, Provider, Reading, ScanTime
 from services.policy.tracking.reading import decode, place, reading_of
-from services.policy.tracking.signing import SecretHeader
+from services.policy.tracking.signing import SecretHeader, check_shown
 from services.policy.tracking.times import read_local, read_time
 
 
@@ -69,4 +69,5 @@ PROVIDER: Final = Provider(
     title="UPS Track Alert",
     schemes={"credential": SecretHeader(word="Bearer", is_word_needed=False)},
     read=read,
+    check_secret=check_shown,
 )
