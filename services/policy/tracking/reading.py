@@ -20,6 +20,7 @@ MAX_SCANS: Final = 1_000
 _ENCODINGS: Final = frozenset({"utf-8", "utf-16", "iso-8859-1", "us-ascii"})
 _DECLARED: Final = re.compile(rb"encoding\s*=\s*[\"']([^\"']*)[\"']")
 _DECLARATION_BYTES: Final = 200
+_BEFORE_XML: Final = b"\xef\xbb\xbf\xfe\xff\x00 \t\r\n"
 
 # Control characters, line separators, and marks that turn the direction of writing.
 UNSHOWN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
@@ -31,6 +32,11 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
         return decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as wrong:
         raise Unreadable(str(wrong)) from None
+
+
+def is_xml(body: bytes) -> bool:
+    """Whether it begins as XML does, in whichever encoding."""
+    return body.lstrip(_BEFORE_XML).startswith(b"<")
 
 
 def parse(body: bytes) -> Element:

@@ -16,7 +16,7 @@ from services.policy.tracking.adapter import (
     ScanTime,
     Unreadable,
 )
-from services.policy.tracking.reading import decode, local_name, parse, reading_of
+from services.policy.tracking.reading import decode, is_xml, local_name, parse, reading_of
 from services.policy.tracking.signing import BodyDigest, SecretHeader, check_shown
 from services.policy.tracking.times import read_local
 
@@ -91,8 +91,7 @@ _document = msgspec.json.Decoder(_Document)
 
 def read(body: bytes) -> Reading:
     """Events of goods that are no logistic units say nothing of a parcel's way."""
-    is_xml = body.lstrip(b"\xef\xbb\xbf\xfe\xff\x00 \t\r\n")[:1] == b"<"
-    kind, events = _of_xml(parse(body)) if is_xml else _of_json(decode(_document, body))
+    kind, events = _of_xml(parse(body)) if is_xml(body) else _of_json(decode(_document, body))
     if kind not in DOCUMENTS:
         raise Unreadable(f"{kind} is none of {', '.join(sorted(DOCUMENTS))}.")
     return reading_of(
