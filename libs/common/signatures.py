@@ -5,7 +5,6 @@ secrets may be good for a while, when one is changed for another.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,7 +70,8 @@ def check_standard_secret(secret: str) -> None:
     """BadSecret unless it is `whsec_` and 24 to 64 bytes in base64."""
     try:
         is_usable = secret.startswith(PREFIX) and 24 <= len(_key_of(secret)) <= 64
-    except binascii.Error:
+    except ValueError:
+        # Of the wrong alphabet, or not even of ASCII.
         is_usable = False
     if not is_usable:
         raise BadSecret("A secret is whsec_ and 24 to 64 random bytes in base64.")

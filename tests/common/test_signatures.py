@@ -124,7 +124,7 @@ def test_what_stripe_did_not_sign_is_refused(headers: Headers) -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", ["", "secret", "whsec_", "whsec_AAAA", "whsec_***", SECRET * 4]
+    "secret", ["", "secret", "whsec_", "whsec_AAAA", "whsec_***", SECRET + "é", SECRET * 4]
 )
 def test_a_secret_that_nobody_could_sign_with_is_refused(secret: str) -> None:
     with pytest.raises(BadSecret):

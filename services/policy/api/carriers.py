@@ -31,7 +31,8 @@ from libs.common.signatures import BadSignature, Headers
 from libs.common.web import whole_body
 from services.policy import store
 from services.policy.store import Tally, TrackingHook, TrackingNotice, notice_id_of
-from services.policy.tracking import PROVIDERS, Message, Provider, Scheme
+from services.policy.tracking import PROVIDERS, XML, Message, Provider, Scheme
+from services.policy.tracking.reading import is_xml
 from services.policy.usecases import READ_TRACKING
 
 PATH: Final = "/v1/tracking/{provider}"
@@ -128,7 +129,7 @@ class TrackingDesk:
         key = (tenant_id, provider.name)
         try:
             secrets = await self._proven(key, message, now)
-            _must_be_a_document(message.body)
+            _must_be_a_document(provider, message.body)
         except (BadSignature, MalformedBody):
             await self._refused(key, provider, now)
             raise
@@ -287,7 +288,10 @@ def _proven_by(hook: OpenHook | None, message: Message, now: datetime) -> list[s
 _any: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
 
 
-def _must_be_a_document(body: bytes) -> None:
+def _must_be_a_document(provider: Provider, body: bytes) -> None:
+    if XML in provider.forms and is_xml(body):
+        # Whether it is well formed takes the reader longer than a carrier should wait.
+        return
     try:
         _any.decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError) as wrong:

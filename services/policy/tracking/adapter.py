@@ -14,7 +14,11 @@ from libs.common.signatures import Headers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A request as it came. `path` and `query` as sent, all values of each name."""
+    """A request as it came.
+
+    `path` as sent, without its query; `query` decoded, all values of each name. Headers by their
+    names in lower case.
+    """
 
     body: bytes
     headers: Headers
@@ -78,12 +82,30 @@ class CarrierScan:
     # The provider takes it back: it has not happened (EPCIS errorDeclaration).
     is_withdrawn: bool = False
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """By what a carrier's scan is known when it is told again (carriers.md 1.3).
+
+        With the provider's own id: one that it gives twice does not hide a scan.
+        """
+        return (
+            self.number.strip(),
+            self.bearer_id,
+            self.scan_id,
+            self.happened.raw,
+            self.status,
+            self.sub,
+            self.location,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """A body's meaning. `message_id` and `kind` are the provider's id and name of it, if any.
 
-    A body may say nothing of a parcel's way (a label bought, a tracker stopped): no scans then.
+    `message_id` is the same over all tries to deliver a body, and no other body's; empty where the
+    provider has no such id. A body may say nothing of a parcel's way (a label bought, a tracker
+    stopped): no scans then.
     """
 
     scans: tuple[CarrierScan, ...] = ()

@@ -91,11 +91,14 @@ def _shipped() -> _Rows:
 
 
 def _read(file: Path) -> _Rows:
-    with file.open(encoding="utf-8", newline="") as opened:
-        reader = csv.DictReader(opened, strict=True)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise BadStatusMap(f"{file}: the first line is {','.join(COLUMNS)}.")
-        return dict(_checked(file, reader))
+    try:
+        with file.open(encoding="utf-8", newline="") as opened:
+            reader = csv.DictReader(opened, strict=True)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise BadStatusMap(f"{file}: the first line is {','.join(COLUMNS)}.")
+            return dict(_checked(file, reader))
+    except (UnicodeDecodeError, csv.Error) as wrong:
+        raise BadStatusMap(f"{file} is no CSV in UTF-8: {wrong}.") from None
 
 
 def _checked(

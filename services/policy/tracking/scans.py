@@ -12,11 +12,14 @@ from typing import Final
 from services.policy.domain.parcels import carrier_key
 from services.policy.tracking.adapter import CarrierScan, Provider
 from services.policy.tracking.meaning import Code, StatusMap
+from services.policy.tracking.reading import UNSHOWN, plain_number
 
 CARRIERS: Final = Path(__file__).parent / "carriers.csv"
 WITHDRAWN: Final = ("unknown", "carrier_error")
 MAX_TEXT: Final = 500
 MAX_NUMBER: Final = 64
+MAX_CODE: Final = 128
+MAX_RAW_TIME: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,18 +52,18 @@ def neutral(scan: CarrierScan, provider: Provider, known: StatusMap) -> NeutralS
     return NeutralScan(
         key=_key(scan, carrier),
         carrier=carrier,
-        number=scan.number.strip()[:MAX_NUMBER],
+        number=plain_number(scan.number)[:MAX_NUMBER],
         status=status,
         reason=reason,
-        code="/".join(code for code in (scan.status, scan.sub) if code),
+        code=_text("/".join(code for code in (scan.status, scan.sub) if code))[:MAX_CODE],
         occurred_at=scan.happened.at,
-        time_raw=scan.happened.raw,
+        time_raw=_text(scan.happened.raw)[:MAX_RAW_TIME],
         is_zoned=scan.happened.is_zoned,
         is_trusted=provider.is_trusted,
         is_withdrawn=scan.is_withdrawn,
-        location=_text(scan.location, scan.country),
+        location=_text(scan.location, _besides(scan.location, scan.country)),
         description=_text(scan.description),
-        unknown=meaning.unknown,
+        unknown=tuple(Code(code.kind, _text(code.code)[:MAX_CODE]) for code in meaning.unknown),
     )
 
 
@@ -78,24 +81,18 @@ def carrier_of(provider: str, name: str) -> str:
 
 
 def _key(scan: CarrierScan, carrier: str) -> str:
-    """carriers.md 1.3, with the provider's own id: one that it gives twice does not hide a scan."""
-    told = (
-        carrier,
-        scan.number.strip(),
-        scan.bearer_id,
-        scan.scan_id,
-        scan.happened.raw,
-        scan.status,
-        scan.sub,
-        scan.location,
-    )
-    return hashlib.sha256("\x1f".join(told).encode()).hexdigest()
+    return hashlib.sha256("\x1f".join((carrier, *scan.identity)).encode()).hexdigest()
+
+
+def _besides(location: str, country: str) -> str:
+    """The country, where the place does not end in it already."""
+    return "" if country in location.split(", ") else country
 
 
 def _text(*parts: str) -> str:
-    """One line that a text column takes."""
+    """One line that a text column takes, and that shows what it is."""
     joined = ", ".join(part for part in parts if part)
-    return " ".join(joined.replace("\x00", " ").split())[:MAX_TEXT]
+    return " ".join(UNSHOWN.sub(" ", joined).split())[:MAX_TEXT]
 
 
 @cache

@@ -1,9 +1,10 @@
 """Times as carriers write them: with an offset, without one, a day alone, or nothing at all."""
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
+from libs.common.wire import FIRST_YEAR, LAST_YEAR
 from services.policy.tracking.adapter import ScanTime
 
 NOTHING: Final = ScanTime("", None, False)
@@ -17,20 +18,21 @@ def read_time(text: str | None) -> ScanTime:
     if not raw:
         return NOTHING
     try:
-        at = datetime.fromisoformat(raw)
+        at = datetime.fromisoformat(raw.upper())
     except ValueError:
         return ScanTime(raw, None, False)
     return _timed(raw, at)
 
 
-def read_local(text: str, offset: str) -> ScanTime:
+def read_local(text: str, offset: str | None) -> ScanTime:
     """A local time and its offset apart, such as `-05.00` (UPS writes a dot)."""
     local = read_time(text)
-    zone = read_offset(offset)
+    zone = read_offset(offset or "")
     if local.at is None or local.is_zoned or zone is None:
         return local
-    at = (local.at.replace(tzinfo=zone)).astimezone(UTC)
-    return ScanTime(f"{local.raw} {offset}", at, True)
+    return ScanTime(
+        f"{local.raw} {offset}", local.at.replace(tzinfo=zone).astimezone(UTC), True
+    )
 
 
 def read_unzoned(text: str | None) -> ScanTime:
@@ -51,15 +53,10 @@ def read_offset(text: str) -> timezone | None:
     return timezone(-offset if sign == "-" else offset)
 
 
-def read_day(day: date) -> datetime:
-    """The day's first instant, as if in UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
 def _timed(raw: str, at: datetime) -> ScanTime:
+    # Fillers for "no time", such as 0001-01-01T00:00:00 and 1970-01-01T00:00:00Z, are none.
+    if not FIRST_YEAR < at.year < LAST_YEAR:
+        return ScanTime(raw, None, False)
     if at.tzinfo is None:
         return ScanTime(raw, at.replace(tzinfo=UTC), False)
-    try:
-        return ScanTime(raw, at.astimezone(UTC), True)
-    except OverflowError:
-        return ScanTime(raw, None, False)
+    return ScanTime(raw, at.astimezone(UTC), True)

@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from services.policy.tracking.adapter import CarrierScan, Provider, Reading
-from services.policy.tracking.reading import decode, place
-from services.policy.tracking.signing import BodyHmac
+from services.policy.tracking.reading import decode, place, reading_of
+from services.policy.tracking.signing import BodyDigest, RequestHmac, hmac_sha256
 from services.policy.tracking.times import read_time
 
 
@@ -29,7 +29,7 @@ class _Detail(msgspec.Struct):
 class _Tracker(msgspec.Struct):
     tracking_code: str
     carrier: str | None = None
-    tracking_details: Sequence[_Detail] = ()
+    tracking_details: Sequence[_Detail] | None = None
 
 
 class _Wrapped(msgspec.Struct):
@@ -37,9 +37,9 @@ class _Wrapped(msgspec.Struct):
 
 
 class _Event(msgspec.Struct):
-    id: str
-    description: str
     result: msgspec.Raw
+    id: str | None = None
+    description: str | None = None
 
 
 _event = msgspec.json.Decoder(_Event)
@@ -51,10 +51,10 @@ def read(body: bytes) -> Reading:
     """An Event of another thing than a tracker says nothing of a parcel's way."""
     event = decode(_event, body)
     if decode(_wrapped, event.result).object != "Tracker":
-        return Reading(message_id=event.id, kind=event.description)
+        return reading_of((), message_id=event.id, kind=event.description)
     tracker = decode(_tracker, event.result)
-    return Reading(
-        scans=tuple(_scan(tracker, detail) for detail in tracker.tracking_details),
+    return reading_of(
+        (_scan(tracker, detail) for detail in tracker.tracking_details or ()),
         message_id=event.id,
         kind=event.description,
     )
@@ -74,10 +74,14 @@ def _scan(tracker: _Tracker, detail: _Detail) -> CarrierScan:
     )
 
 
-def _normalised(secret: str) -> bytes:
-    return unicodedata.normalize("NFKD", secret).encode()
+def _hmac(secret: str, signed: bytes) -> bytes:
+    """EasyPost normalises a secret before it signs with it."""
+    return hmac_sha256(unicodedata.normalize("NFKD", secret).encode(), signed)
 
 
-_V1: Final = BodyHmac(header="x-hmac-signature", prefix="hmac-sha256-hex=", key=_normalised)
+_V1: Final = BodyDigest(header="x-hmac-signature", prefix="hmac-sha256-hex=", digest=_hmac)
+_V2: Final = RequestHmac(digest=_hmac)
 
-PROVIDER: Final = Provider(name="easypost", title="EasyPost", schemes={"v1": _V1}, read=read)
+PROVIDER: Final = Provider(
+    name="easypost", title="EasyPost", schemes={"v1": _V1, "v2": _V2}, read=read
+)
