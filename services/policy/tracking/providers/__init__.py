@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.policy.tracking.adapter import Provider
-from services.policy.tracking.providers import easypost
+from services.policy.tracking.providers import easypost, neutral
 
 PROVIDERS: Final[Mapping[str, Provider]] = {
-    provider.name: provider for provider in (easypost.PROVIDER,)
+    provider.name: provider for provider in (easypost.PROVIDER, neutral.PROVIDER)
 }
