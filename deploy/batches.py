@@ -2,20 +2,16 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
 import httpx
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
+
+from deploy.asking import POLL_SECONDS, TIMEOUT_SECONDS, NoAnswer, patiently, progress_of, why
 
 FORMS: Final[Mapping[str, str]] = {
     ".csv": "text/csv",
@@ -23,10 +19,6 @@ FORMS: Final[Mapping[str, str]] = {
     ".jsonl": "application/x-ndjson",
 }
 CHUNK_BYTES: Final = 65_536
-TIMEOUT_SECONDS: Final = 60
-POLL_SECONDS: Final = 0.5
-# How long a service that is away is waited for; what is uploaded is not lost meanwhile.
-PATIENCE_SECONDS: Final = 120
 
 Json = dict[str, Any]
 
@@ -55,14 +47,14 @@ def upload(
     headers = {"authorization": f"Bearer {token}"}
     with (
         httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS) as client,
-        _progress(console) as progress,
+        progress_of(console) as progress,
     ):
         try:
             path = _uploaded(client, file, params, sent_as, progress)
             batch = _followed(client, path, progress)
             answers = file.with_name(f"{file.name}.answers.csv")
             _save_answers(client, path, answers)
-        except UploadRefused as refusal:
+        except (UploadRefused, NoAnswer) as refusal:
             progress.stop()
             console.print(str(refusal), markup=False)
             return 2
@@ -72,16 +64,6 @@ def upload(
             return 130
     _summarise(batch, answers, console)
     return 1 if batch["refused"] or batch["state"] != "DONE" else 0
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
 
 
 def _digest(file: Path, params: Mapping[str, str]) -> str:
@@ -122,9 +104,10 @@ def _uploaded(
             headers={**headers, "content-length": str(size)},
         )
 
-    response = _patiently(post)
+    # Harmless to send again, by its key.
+    response = patiently(post)
     if response.status_code != 202:
-        raise UploadRefused(_why(response))
+        raise UploadRefused(why(response))
     progress.update(task, completed=size // 1_024)
     location: str = response.headers["location"]
     return location
@@ -134,29 +117,13 @@ def _followed(client: httpx.Client, path: str, progress: Progress) -> Json:
     """The batch once nothing of it waits any more."""
     task = progress.add_task("Booking, in rows", total=None)
     while True:
-        response = _patiently(lambda: client.get(path))
+        response = patiently(lambda: client.get(path))
         if response.status_code != 200:
-            raise UploadRefused(_why(response))
+            raise UploadRefused(why(response))
         batch: Json = response.json()
         progress.update(task, total=batch["rows"], completed=batch["done"])
         if batch["state"] != "RUNNING":
             return batch
-        time.sleep(POLL_SECONDS)
-
-
-def _patiently(ask: Callable[[], httpx.Response]) -> httpx.Response:
-    """The answer, once there is one: asking again is harmless, for the upload by its key."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            response = ask()
-            if response.status_code < 500:
-                return response
-            why = _why(response)
-        except httpx.TransportError as failure:
-            why = f"No answer ({failure!r})."
-        if time.monotonic() > end:
-            raise UploadRefused(why)
         time.sleep(POLL_SECONDS)
 
 
@@ -169,7 +136,7 @@ def _save_answers(client: httpx.Client, path: str, answers: Path) -> None:
     ):
         if response.status_code != 200:
             response.read()
-            raise UploadRefused(_why(response))
+            raise UploadRefused(why(response))
         for chunk in response.iter_bytes():
             opened.write(chunk)
     unfinished.replace(answers)
@@ -182,11 +149,3 @@ def _summarise(batch: Json, answers: Path, console: Console) -> None:
     console.print(f"{batch['batch_id']} is {batch['state']}: of {batch['rows']} rows {counts}.")
     console.print(f"Premium {premium}, of it paid {paid}.")
     console.print(f"Each row's answer is in {answers}.", markup=False)
-
-
-def _why(response: httpx.Response) -> str:
-    try:
-        problem = response.json()
-        return f"{problem['title']} ({problem['code']}): {problem['detail']}"
-    except (ValueError, KeyError, TypeError):
-        return f"The service answered {response.status_code}."

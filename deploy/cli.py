@@ -3,11 +3,14 @@
 import asyncio
 import gc
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from libs.common.migrate import SERVICES
+
+if TYPE_CHECKING:
+    from services.policy.tracking import Provider
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +28,11 @@ app.add_typer(deadletters, name="deadletters")
 
 batch = typer.Typer(no_args_is_help=True, help="Many parcels in one file.")
 app.add_typer(batch, name="batch")
+
+carriers = typer.Typer(
+    no_args_is_help=True, help="What carriers and aggregators post, tried out from here."
+)
+app.add_typer(carriers, name="carriers")
 
 FOLDER = Path(".parcelcover")
 
@@ -180,6 +188,109 @@ def upload_batch(
     raise typer.Exit(batches.upload(file, to, token, said, again=again, console=console))
 
 
+ProviderName = Annotated[str, typer.Option(help="As `carriers list` names it.")]
+Posts = Annotated[
+    Path,
+    typer.Argument(
+        exists=True,
+        help="A .json or .xml file is a post, so is each line of an .ndjson; or a folder of such.",
+    ),
+]
+
+
+@carriers.command("list")
+def list_carriers() -> None:
+    """Who may post, and how each proves itself."""
+    from rich.console import Console
+
+    from deploy.carriers import show_providers
+
+    show_providers(Console(highlight=False))
+
+
+@carriers.command("read")
+def read_carriers_posts(
+    file: Posts,
+    provider: ProviderName,
+    own_map: Annotated[
+        Path | None,
+        typer.Option("--map", exists=True, dir_okay=False, help="Rows of your own (CSV)."),
+    ] = None,
+) -> None:
+    """Show what posts read to, one history a parcel; exit 1 when a post or code says nothing to us."""
+    from rich.console import Console
+
+    from deploy.carriers import NoPosts, posts_of, show_history
+    from services.policy.tracking import BadStatusMap, StatusMap
+
+    known = _provider(provider)
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        posts, codes = posts_of(file), StatusMap.load(own_map)
+    except (NoPosts, BadStatusMap) as wrong:
+        console.print(str(wrong), markup=False)
+        raise typer.Exit(2) from None
+    raise typer.Exit(show_history(known, posts, codes, console))
+
+
+@carriers.command("replay")
+def replay_carriers_posts(
+    file: Posts,
+    provider: ProviderName,
+    tenant: Annotated[str, typer.Option(help="Whose hook it is.")],
+    to: Annotated[str, typer.Option(help="The policy service.")] = "http://127.0.0.1:8102",
+    secret: Annotated[
+        str | None,
+        typer.Option(envvar="PARCELCOVER_CARRIER_SECRET", help="The hook's, to sign with."),
+    ] = None,
+    scheme: Annotated[str | None, typer.Option(help="Else the provider's usual one.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, help="Posts a second; else as fast as it goes.")
+    ] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="How often each is posted.")] = 1,
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="In disorder.")] = False,
+    seed: Annotated[int | None, typer.Option(help="The same disorder again.")] = None,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds that a service which is away is waited for.")
+    ] = 120,
+    opens_hook: Annotated[
+        bool,
+        typer.Option("--open-hook", help="Open the hook first, or give it a new secret."),
+    ] = False,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PARCELCOVER_TOKEN",
+            help="A caller's bearer token, to open the hook with; else one of the local issuer.",
+        ),
+    ] = None,
+    folder: Annotated[
+        Path, typer.Option(help="Where the local stack keeps its data.")
+    ] = FOLDER,
+) -> None:
+    """Sign posts and send them as their provider would; exit 1 when some were refused."""
+    from rich.console import Console
+
+    from deploy.carriers import Hook, Replay, replay
+    from deploy.local import keys
+    from libs.common.auth import HOOKS_WRITE
+
+    known = _provider(provider)
+    if scheme is not None and scheme not in known.schemes:
+        raise typer.BadParameter(f"{scheme!r} is none of {', '.join(known.schemes)}.")
+    if not secret and not opens_hook:
+        raise typer.BadParameter("Say --secret SECRET, or --open-hook.")
+    if opens_hook and token is None:
+        token = keys.issue_token(folder / "keys", tenant=tenant, scopes=(HOOKS_WRITE,))
+    hook = Hook(provider=known, tenant=tenant, to=to, scheme=scheme, secret=secret)
+    how = Replay(
+        rate=rate, repeat=repeat, is_shuffled=shuffle, seed=seed, patience_seconds=patience
+    )
+    console = Console(highlight=False, soft_wrap=True)
+    opener = token if opens_hook else None
+    raise typer.Exit(replay(file, hook, how, console, token=opener))
+
+
 ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]
 
 
@@ -211,6 +322,14 @@ def replay_dead_letters(
     if (key is None) != everything:
         raise typer.BadParameter("Say --key KEY, or --all.")
     raise typer.Exit(asyncio.run(replay(_known(service), key)))
+
+
+def _provider(name: str) -> "Provider":
+    from services.policy.tracking import PROVIDERS
+
+    if name not in PROVIDERS:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(PROVIDERS)}.")
+    return PROVIDERS[name]
 
 
 def _known(service: str) -> str:

@@ -23,6 +23,7 @@ PUBLIC_OF_EACH = {("GET", "/v1/dead-letters"), ("POST", "/v1/dead-letters/replay
 # Read by commands, not by a service's settings.
 COMMANDS_OWN = {
     "PARCELCOVER_ADMIN_URL", "DATABASE_URL", "PARCELCOVER_BROKER", "PARCELCOVER_TOKEN",
+    "PARCELCOVER_CARRIER_SECRET",
 }  # fmt: skip
 
 # Made while something runs, or by whoever follows the page.

@@ -6,16 +6,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
 from libs.common.deadlines import DeadlineRunner
 from tests.policy.builders import at
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """A running application on a free port; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+async def served(app: Any, port: int = 0) -> AsyncIterator[str]:
+    """A running application on that port, or a free one; its URL."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
         config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None)
         config.load()
         server = uvicorn.Server(config)

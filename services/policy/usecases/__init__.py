@@ -38,6 +38,7 @@ from services.policy.usecases.payments import (
 )
 from services.policy.usecases.policies import BindPolicy, bind_policy, change_contact
 from services.policy.usecases.refunds import LAPSE, WARN, SettleRefund, settle_refund
+from services.policy.usecases.stories import PLAY, play_story
 from services.policy.usecases.tracking import READ_TRACKING, give_up_notice, read_notices
 from services.policy.usecases.tracking_hooks import (
     close_tracking_hook,
@@ -50,6 +51,7 @@ __all__ = [
     "FOLLOW",
     "KINDS",
     "LAPSE",
+    "PLAY",
     "READ_TRACKING",
     "WARN",
     "WORK",
@@ -80,6 +82,7 @@ __all__ = [
     "name_parcel",
     "open_hook",
     "open_tracking_hook",
+    "play_story",
     "read_notices",
     "record_payment",
     "record_scans",

@@ -41,6 +41,7 @@ from services.policy.usecases.policies import (
     parcel_insured,
     policy_issued,
 )
+from services.policy.usecases.stories import story_awaited
 
 WORK = "work_batch"
 
@@ -308,7 +309,8 @@ async def _save(tx: Tx, bookings: Sequence[_Booking], *, tenant_id: str, now: da
     await ledger.book(tx, tenant_id, received, now=now)
     awaited = [cover_awaited(b.before, b.policy) for b in bookings]
     premiums = [deadline for b in bookings for deadline in premium_awaited(b.policy)]
-    await set_deadlines(tx, [*(d for d in awaited if d is not None), *premiums])
+    stories = [deadline for b in bookings for deadline in story_awaited(b.policy)]
+    await set_deadlines(tx, [*(d for d in awaited if d is not None), *premiums, *stories])
     said = [
         Announcement(tenant_id=tenant_id, key=b.policy.policy_id, event=event)
         for b in bookings

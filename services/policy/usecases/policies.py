@@ -14,6 +14,7 @@ from services.policy.events import ContactChanged, PolicyIssued
 from services.policy.store import Contact
 from services.policy.usecases.payments import premium_awaited
 from services.policy.usecases.saying import announce
+from services.policy.usecases.stories import story_awaited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ def policy_issued(policy: Policy) -> PolicyIssued:
 async def take_parcel(tx: Tx, policy: Policy) -> None:
     """The policy is on this parcel from now on, and what carriers said of it before is read again.
 
+    A sandbox's magic number begins its story.
     ParcelInsured where another policy's parcel has its number and is still on its way (Q45).
     """
     if not policy.tracking_number:
@@ -75,6 +77,7 @@ async def take_parcel(tx: Tx, policy: Policy) -> None:
     if parcel in held:
         raise parcel_insured(policy, held[parcel])
     await store.read_again_for_parcels(tx, [policy.tracking_number], tenant_id=policy.tenant_id)
+    await set_deadlines(tx, story_awaited(policy))
 
 
 def parcel_insured(policy: Policy, holder: str) -> ParcelInsured:
