@@ -15,6 +15,7 @@ from libs.common.db import FAULTS, Database
 
 POLL_SECONDS = 0.25
 STANDBY_SECONDS = 1.0
+GATHER_SECONDS = 0.05
 
 # With a connection of the worker's role; whether there was anything to do.
 Round = Callable[[Any], Awaitable[bool]]
@@ -64,3 +65,5 @@ class Rounds:
             await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
         except TimeoutError:
             return
+        # Who wakes us is seldom alone, and a batch costs little more than its first row.
+        await asyncio.sleep(GATHER_SECONDS)

@@ -103,6 +103,28 @@ def count_request(method: str, route: str, status: int, seconds: float) -> None:
     histogram.observe(seconds)
 
 
+@lru_cache(maxsize=4096)
+def _tracking_posts(provider: str, result: str) -> Counter:
+    return TRACKING_POSTS.labels(provider, result)
+
+
+def count_tracking_post(provider: str, result: str) -> None:
+    _tracking_posts(provider, result).inc()
+
+
+@lru_cache(maxsize=1024)
+def _tracking_read(provider: str, state: str) -> tuple[Counter, Histogram]:
+    return TRACKING_NOTICES.labels(provider, state), TRACKING_LAG_SECONDS.labels(provider)
+
+
+def count_tracking_read(provider: str, state: str, lag_seconds: float | None) -> None:
+    """One notice that was read; None for one that was read before."""
+    notices, lag = _tracking_read(provider, state)
+    notices.inc()
+    if lag_seconds is not None:
+        lag.observe(lag_seconds)
+
+
 request_id: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
 
 _SECRET = re.compile(

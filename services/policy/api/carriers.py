@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -142,7 +143,7 @@ class TrackingDesk:
             received_at=now,
         )
         is_new = await self.writer.write(notice)
-        telemetry.TRACKING_POSTS.labels(provider.name, "kept" if is_new else "repeated").inc()
+        telemetry.count_tracking_post(provider.name, "kept" if is_new else "repeated")
         if not is_new:
             self._counts.add(key, now.date(), repeated=1)
             await self._write_counts_when_due()
@@ -207,7 +208,7 @@ class TrackingDesk:
         )
 
     async def _refused(self, key: HookKey, provider: Provider, now: datetime) -> None:
-        telemetry.TRACKING_POSTS.labels(provider.name, "refused").inc()
+        telemetry.count_tracking_post(provider.name, "refused")
         # Where there is no hook there is nobody to tell, and names would have no end.
         if await self._hooks.find(key, self._read_hook) is not None:
             self._counts.add(key, now.date(), refused=1)
@@ -238,7 +239,7 @@ class TakeTracking:
             await _send(send, 200, b"")
             return
         desk: TrackingDesk = scope["app"].state.tracking_desk
-        query = _query(scope)
+        query = _query(scope["query_string"])
         tenant_id = _tenant(query)
         message = Message(
             body=await whole_body(receive),
@@ -318,10 +319,13 @@ def _headers(scope: Scope) -> dict[str, list[str]]:
     return headers
 
 
-def _query(scope: Scope) -> Mapping[str, list[str]]:
-    text = scope["query_string"].decode("latin-1")
+@lru_cache(maxsize=4096)
+def _query(text: bytes) -> Mapping[str, list[str]]:
+    """A hook is posted to with one query, over and over."""
     try:
-        return parse_qs(text, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
+        return parse_qs(
+            text.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS
+        )
     except ValueError:
         return {}
 

@@ -182,10 +182,11 @@ def locate(scans: Iterable[Scan], known: Tracking) -> Tracking:
     # What says nothing leaves the parcel where it was.
     last = next((scan for scan in reversed(ordered) if scan.status != "unknown"), ordered[-1])
     trusted = [scan for scan in moves if scan.is_trusted]
-    return replace(
-        known,
+    return Tracking(
         status=last.status,
         reason=last.reason,
+        accepted_at=known.accepted_at,
+        reported_dispatched_at=known.reported_dispatched_at,
         dispatched_at=_earlier(
             known.reported_dispatched_at, moves[0].occurred_at if moves else None
         ),

@@ -123,12 +123,16 @@ async def insert_tracking_notices(tx: Tx, notices: Sequence[TrackingNotice]) -> 
 
 
 async def take_waiting_notices(tx: Tx, *, tenant_id: str, limit: int) -> list[Waiting]:
-    """The oldest that wait, out of the queue with this transaction's commit."""
+    """The oldest that nobody else reads, out of the queue with this transaction's commit.
+
+    In no order: what they say comes to the same in any.
+    """
     rows = await tx.fetch(
         """
         WITH taken AS (
             DELETE FROM tracking_queue WHERE id IN (
                 SELECT id FROM tracking_queue WHERE tenant_id = $1 ORDER BY id LIMIT $2
+                FOR UPDATE SKIP LOCKED
             ) AND tenant_id = $1 RETURNING notice_id, is_again
         )
         SELECT n.notice_id, n.provider, n.body, n.received_at, t.is_again

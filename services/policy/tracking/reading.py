@@ -91,4 +91,4 @@ def sentence(*parts: str | None) -> str:
 
 def plain_number(number: str) -> str:
     """A tracking number as it is compared: no blanks around it, nothing in it that is not seen."""
-    return UNSHOWN.sub("", number).strip()
+    return number if number.isalnum() else UNSHOWN.sub("", number).strip()

@@ -17,6 +17,7 @@ from services.policy.tracking.reading import UNSHOWN, plain_number
 CARRIERS: Final = Path(__file__).parent / "carriers.csv"
 WITHDRAWN: Final = ("unknown", "carrier_error")
 MAX_TEXT: Final = 500
+KEY_DIGITS: Final = 32
 MAX_NUMBER: Final = 64
 MAX_CODE: Final = 128
 MAX_RAW_TIME: Final = 64
@@ -81,7 +82,9 @@ def carrier_of(provider: str, name: str) -> str:
 
 
 def _key(scan: CarrierScan, carrier: str) -> str:
-    return hashlib.sha256("\x1f".join((carrier, *scan.identity)).encode()).hexdigest()
+    return hashlib.sha256("\x1f".join((carrier, *scan.identity)).encode()).hexdigest()[
+        :KEY_DIGITS
+    ]
 
 
 def _besides(location: str, country: str) -> str:
@@ -89,6 +92,8 @@ def _besides(location: str, country: str) -> str:
     return "" if country in location.split(", ") else country
 
 
+# Carriers say few different things, over and over.
+@lru_cache(maxsize=8192)
 def _text(*parts: str) -> str:
     """One line that a text column takes, and that shows what it is."""
     joined = ", ".join(part for part in parts if part)

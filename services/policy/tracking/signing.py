@@ -34,7 +34,7 @@ Digest = Callable[[str, bytes], bytes]
 
 
 def hmac_sha256(key: bytes, signed: bytes) -> bytes:
-    return hmac.new(key, signed, hashlib.sha256).digest()
+    return hmac.digest(key, signed, hashlib.sha256)
 
 
 def hmac_of(secret: str, body: bytes) -> bytes:

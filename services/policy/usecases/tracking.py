@@ -72,8 +72,12 @@ async def read_notices(
         await record_scans(
             tx, plans, list(matched.scans.values()), tenant_id=tenant_id, now=now
         )
-    await _keep_readings(tx, read, matched, tenant_id=tenant_id, at=at)
+    readings = [_kept(one, matched.counts[one.notice.notice_id]) for one in read]
+    await store.save_readings(tx, readings, tenant_id=tenant_id, at=at)
     await _keep_unmatched(tx, matched, bearers, tenant_id=tenant_id)
+    # Last what all readers write to, so that they wait for each other as shortly as can be, and
+    # always in one order.
+    await _count(tx, read, readings, tenant_id=tenant_id, at=at)
     return len(waiting)
 
 
@@ -153,12 +157,19 @@ def _received(policy_id: str, scan: NeutralScan, notice: Waiting) -> ReceivedSca
     )
 
 
-async def _keep_readings(
-    tx: Tx, read: Sequence[_Read], matched: _Matched, *, tenant_id: str, at: datetime
+async def _count(
+    tx: Tx,
+    read: Sequence[_Read],
+    readings: Sequence[NoticeReading],
+    *,
+    tenant_id: str,
+    at: datetime,
 ) -> None:
-    readings = [_kept(one, matched.counts[one.notice.notice_id]) for one in read]
-    await store.save_readings(tx, readings, tenant_id=tenant_id, at=at)
-    _count(read, readings, at)
+    for one, reading in zip(read, readings, strict=True):
+        lag = (at - one.notice.received_at).total_seconds()
+        telemetry.count_tracking_read(
+            reading.provider, reading.state, None if one.notice.is_again else lag
+        )
     if unknown := _unknown_codes(read):
         await store.add_unknown_codes(tx, unknown, tenant_id=tenant_id, at=at)
     new = Counter(
@@ -172,14 +183,6 @@ async def _keep_readings(
     ]
     if tallies:
         await store.count_tracking(tx, tallies)
-
-
-def _count(read: Iterable[_Read], readings: Iterable[NoticeReading], at: datetime) -> None:
-    for one, reading in zip(read, readings, strict=True):
-        telemetry.TRACKING_NOTICES.labels(reading.provider, reading.state).inc()
-        if not one.notice.is_again:
-            lag = (at - one.notice.received_at).total_seconds()
-            telemetry.TRACKING_LAG_SECONDS.labels(reading.provider).observe(lag)
 
 
 def _kept(one: _Read, matched: int) -> NoticeReading:
@@ -214,7 +217,7 @@ async def _keep_unmatched(
 ) -> None:
     """What is nobody's is read again when a policy takes its number, and that may be just now.
 
-    Last of all, as whoever names a parcel holds its policy first and the number then.
+    After the policies, as whoever names a parcel holds its policy first and the number then.
     """
     if not matched.nobodys:
         return
