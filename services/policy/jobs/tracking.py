@@ -45,9 +45,9 @@ class TrackingReader:
         return any(await asyncio.gather(*map(read_in_turn, turns)))
 
     async def _read_some(self, tenant_id: str) -> bool:
-        """Whether any were worked. One that cannot be stands aside; its neighbours go on."""
+        """Whether any were worked."""
         try:
-            return await self._commit(tenant_id, NOTICES_AT_ONCE) > 0
+            return await self._commit(tenant_id) > 0
         except NotHereYet as absence:
             _log.warning("tracking_waits", tenant=tenant_id, cause=absence.detail)
             return False
@@ -59,31 +59,33 @@ class TrackingReader:
         return True
 
     async def _read_apart(self, tenant_id: str) -> None:
-        """One by one up to the first that fails, which stands aside."""
-        while True:
+        """One by one: those that fail stand aside, and their neighbours go on."""
+        async with self.running.db.transaction(tenant_id) as tx:
+            places = await store.list_waiting_places(
+                tx, tenant_id=tenant_id, limit=NOTICES_AT_ONCE
+            )
+        for place in places:
             try:
-                if not await self._commit(tenant_id, 1):
-                    return
+                await self._commit(tenant_id, place)
             except NotHereYet:
-                return
+                continue
             except Exception as failure:
                 if is_away(failure):
                     raise
                 _log.error("tracking_failed", tenant=tenant_id, exc_info=failure)
                 async with self.running.db.transaction(tenant_id) as tx:
                     await usecases.give_up_notice(
-                        tx, repr(failure), tenant_id=tenant_id, at=system_now()
+                        tx, place, repr(failure), tenant_id=tenant_id, at=system_now()
                     )
-                return
 
-    async def _commit(self, tenant_id: str, limit: int) -> int:
+    async def _commit(self, tenant_id: str, place: int | None = None) -> int:
         async with self.running.db.transaction(tenant_id, is_bulk=True) as tx:
             return await usecases.read_notices(
                 tx,
                 self.running.plans,
                 self.codes,
                 tenant_id=tenant_id,
-                limit=limit,
                 now=await testclock.now_in(tx, tenant_id),
                 at=system_now(),
+                place=place,
             )

@@ -122,17 +122,30 @@ async def insert_tracking_notices(tx: Tx, notices: Sequence[TrackingNotice]) -> 
     return {row["notice_id"] for row in rows}
 
 
-async def take_waiting_notices(tx: Tx, *, tenant_id: str, limit: int) -> list[Waiting]:
+async def list_waiting_places(tx: Tx, *, tenant_id: str, limit: int) -> list[int]:
+    """The places in the queue of the oldest that wait."""
+    rows = await tx.fetch(
+        "SELECT id FROM tracking_queue WHERE tenant_id = $1 ORDER BY id LIMIT $2",
+        tenant_id,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def take_waiting_notices(
+    tx: Tx, *, tenant_id: str, limit: int, place: int | None = None
+) -> list[Waiting]:
     """The oldest that nobody else reads, out of the queue with this transaction's commit.
 
-    In no order: what they say comes to the same in any.
+    In no order: what they say comes to the same in any. `place`: that one of the queue alone.
     """
     rows = await tx.fetch(
         """
         WITH taken AS (
             DELETE FROM tracking_queue WHERE id IN (
-                SELECT id FROM tracking_queue WHERE tenant_id = $1 ORDER BY id LIMIT $2
-                FOR UPDATE SKIP LOCKED
+                SELECT id FROM tracking_queue
+                WHERE tenant_id = $1 AND ($3::bigint IS NULL OR id = $3)
+                ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
             ) AND tenant_id = $1 RETURNING notice_id, is_again
         )
         SELECT n.notice_id, n.provider, n.body, n.received_at, t.is_again
@@ -142,6 +155,7 @@ async def take_waiting_notices(tx: Tx, *, tenant_id: str, limit: int) -> list[Wa
         """,
         tenant_id,
         limit,
+        place,
     )
     return [
         Waiting(

@@ -53,15 +53,18 @@ async def read_notices(
     codes: StatusMap,
     *,
     tenant_id: str,
-    limit: int,
     now: datetime,
     at: datetime,
+    place: int | None = None,
 ) -> int:
     """Read the tenant's oldest notices that wait, and move the policies of their parcels; how many.
 
-    `at` is real time. A notice whose parcel is nobody's waits for a policy that has its number.
+    `place`: that one of the queue alone. `at` is real time. A notice whose parcel is nobody's waits
+    for a policy that has its number.
     """
-    waiting = await store.take_waiting_notices(tx, tenant_id=tenant_id, limit=limit)
+    waiting = await store.take_waiting_notices(
+        tx, tenant_id=tenant_id, limit=NOTICES_AT_ONCE, place=place
+    )
     if not waiting:
         return 0
     read = [_read(notice, codes) for notice in waiting]
@@ -81,16 +84,19 @@ async def read_notices(
     return len(waiting)
 
 
-async def give_up_notice(tx: Tx, why: str, *, tenant_id: str, at: datetime) -> None:
-    """The oldest that waits cannot be worked by our own fault: it stands aside, to be read again."""
-    for notice in await store.take_waiting_notices(tx, tenant_id=tenant_id, limit=1):
-        failed = NoticeReading(
+async def give_up_notice(tx: Tx, place: int, why: str, *, tenant_id: str, at: datetime) -> None:
+    """A notice that cannot be worked by our own fault stands aside, to be read again."""
+    taken = await store.take_waiting_notices(tx, tenant_id=tenant_id, limit=1, place=place)
+    failed = [
+        NoticeReading(
             notice_id=notice.notice_id,
             provider=notice.provider,
             state="FAILED",
             detail=_text(why, MAX_DETAIL),
         )
-        await store.save_readings(tx, [failed], tenant_id=tenant_id, at=at)
+        for notice in taken
+    ]
+    await store.save_readings(tx, failed, tenant_id=tenant_id, at=at)
 
 
 def _read(notice: Waiting, codes: StatusMap) -> _Read:
