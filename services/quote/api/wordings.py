@@ -1,19 +1,14 @@
 """A plan in plain words: as JSON for a checkout, as a page for people."""
 
-import base64
-import hashlib
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final
 
-from fastapi import Header, Query, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from fastapi import Header, Response
 
-from libs.common import words
-from libs.common.negotiation import languages, prefers
+from libs.common.negotiation import prefers
+from libs.common.pages import HTML, Layout, Locale, language_for
 from libs.common.plans.book import UnknownPlan
-from libs.common.plans.tenants import Tenant
 from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts
 from libs.common.web import api_router
@@ -24,8 +19,7 @@ from services.quote.usecases import wording_of
 
 router = api_router("/v1", tags=["plans"])
 
-TEMPLATES: Final = Path(__file__).parents[1] / "templates"
-_HTML: Final = "text/html"
+LAYOUT: Final = Layout(Path(__file__).parents[1] / "templates", "wording")
 _JSON: Final = "application/json"
 _VARY: Final = "Accept, Accept-Language"
 # The least recently read is laid out again.
@@ -72,7 +66,7 @@ class WordingView(View):
     "/plans/{plan}/wording",
     response_model=WordingView,
     responses={
-        200: {"content": {_HTML: {"schema": {"type": "string"}}}},
+        200: {"content": {HTML: {"schema": {"type": "string"}}}},
         **problem_responses(UnknownPlan),
     },
 )
@@ -82,15 +76,7 @@ async def show_wording(
     db: Db,
     parts: Parts,
     version: Version = None,
-    locale: Annotated[
-        str | None,
-        Query(
-            pattern="^[A-Za-z0-9_-]{2,35}$",
-            description="The reader's language (BCP 47); English where we do not write it. "
-            "Unset: by Accept-Language, or else your first language.",
-            examples=["zh-Hans"],
-        ),
-    ] = None,
+    locale: Locale = None,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
     accept_language: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
@@ -99,60 +85,18 @@ async def show_wording(
     found, _ = await sold_plan(plan, version, caller, db, parts)
     language = language_for(locale, accept_language, parts.tenants.get(caller.tenant_id))
     wording = wording_of(found, language)
-    is_page = prefers(accept, _HTML, instead_of=_JSON)
+    is_page = prefers(accept, HTML, instead_of=_JSON)
     return Response(
         page(wording) if is_page else WordingView.of(wording).model_dump_json(),
-        media_type=_HTML if is_page else _JSON,
+        media_type=HTML if is_page else _JSON,
         headers={
             "Content-Language": language,
             "Vary": _VARY,
-            **({"Content-Security-Policy": page_policy()} if is_page else {}),
+            **({"Content-Security-Policy": LAYOUT.policy} if is_page else {}),
         },
     )
 
 
-def language_for(locale: str | None, accept_language: str, tenant: Tenant | None) -> str:
-    """The one asked for, or the first welcome one that we write, or the tenant's first."""
-    if locale is not None:
-        return words.language_of(locale)
-    welcome = (words.spoken(one) for one in languages(accept_language))
-    first = next((one for one in welcome if one is not None), None)
-    if first is not None:
-        return first
-    spoken = () if tenant is None else tenant.languages
-    return words.language_of(next(iter(spoken), words.FALLBACK))
-
-
-# --- the page --------------------------------------------------------------------------------
-
-
 @lru_cache(maxsize=MAX_PAGES)
 def page(wording: Wording) -> str:
-    """One file without scripts that loads nothing; it reads and prints as it is."""
-    template = _templates().get_template("wording.html.jinja")
-    return template.render(wording=wording, style=Markup(_style()))
-
-
-@cache
-def page_policy() -> str:
-    """Nothing but the style that stands in the page, by its hash."""
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    )
-
-
-@cache
-def _style() -> str:
-    return (TEMPLATES / "wording.css").read_text()
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
+    return LAYOUT.render(wording=wording)
