@@ -26,6 +26,9 @@ class PolicyIssued(PolicyEvent, frozen=True, kw_only=True):
     terms: Terms
     state: str
     confirmed_at: datetime | None = None
+    # Where the parcel was named already.
+    carrier: str = ""
+    tracking_number: str = ""
 
 
 class PolicyPaid(PolicyEvent, frozen=True, kw_only=True):

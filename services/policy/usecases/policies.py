@@ -59,6 +59,8 @@ def policy_issued(policy: Policy) -> PolicyIssued:
         terms=policy.terms,
         state=policy.state,
         confirmed_at=policy.confirmed_at,
+        carrier=policy.carrier,
+        tracking_number=policy.tracking_number,
     )
 
 
