@@ -176,6 +176,8 @@ class TrackingUpdated(PolicyEvent, frozen=True, kw_only=True):
     tracking_number: str = ""
     accepted_at: datetime | None = None
     dispatched_at: datetime | None = None
+    # The ship-out as it was reported by hand; the one above is the first movement where that is earlier.
+    reported_dispatched_at: datetime | None = None
     last_update_at: datetime | None = None
     delivered_at: datetime | None = None
     returned_at: datetime | None = None

@@ -56,7 +56,7 @@ class Sender:
     async def read(self, *bodies: bytes) -> None:
         """Post them, then let all that waits be read."""
         for body in bodies:
-            answered(await self.post(body), 200)
+            answered(await self.post(body), PROVIDERS[self.provider].status)
         await read_waiting(self.shop.policies)
 
     @property

@@ -201,6 +201,11 @@ def locate(scans: Iterable[Scan], known: Tracking) -> Tracking:
     )
 
 
+def locate_at(scans: Iterable[Scan], known: Tracking, at: datetime) -> Tracking:
+    """The position at an instant: what is dated later does not count yet."""
+    return locate((scan for scan in scans if scan.occurred_at <= at), known)
+
+
 def when(scan: Scan) -> tuple[datetime, int, str]:
     """Of what happened at one time, what comes later on any parcel's way is later."""
     return scan.occurred_at, _ORDER.get(scan.status, len(_ORDER)), scan.scan_id

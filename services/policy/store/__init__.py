@@ -16,6 +16,12 @@ from services.policy.store.batches import (
     save_answers,
     save_batch,
 )
+from services.policy.store.histories import (
+    NoticeDigest,
+    ParcelTold,
+    list_notice_digests,
+    parcel_told,
+)
 from services.policy.store.notices import (
     Hook,
     Notice,
@@ -128,7 +134,9 @@ __all__ = [
     "KeptNotice",
     "KnownScan",
     "Notice",
+    "NoticeDigest",
     "NoticeReading",
+    "ParcelTold",
     "Payment",
     "QuoteAlreadyBound",
     "ReceivedScan",
@@ -185,6 +193,7 @@ __all__ = [
     "list_disputes",
     "list_hooks",
     "list_known_scans",
+    "list_notice_digests",
     "list_notices",
     "list_payments",
     "list_policies",
@@ -208,6 +217,7 @@ __all__ = [
     "lock_tracking_hook",
     "new_refund",
     "notice_id_of",
+    "parcel_told",
     "read_again",
     "read_again_for_parcels",
     "remove_tracking_hook",

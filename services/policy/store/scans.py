@@ -36,12 +36,17 @@ class ReceivedScan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownScan:
-    """A scan of a parcel's history, with where and when it was said, and which reading it is."""
+    """A scan of a parcel's history, with where and when it was said, and which reading it is.
+
+    `received_at` is when it was told, `read_at` when it was read as it is read here: later where a
+    longer map knew its code, or where it was taken back.
+    """
 
     scan: Scan
     reading: int
     is_withdrawn: bool
     received_at: datetime
+    read_at: datetime
     # As it was said; None and empty where it was not.
     occurred_at: datetime | None = None
     time_raw: str = ""
@@ -107,13 +112,16 @@ async def list_scans(
     )
     by_policy: dict[str, dict[str, KnownScan]] = {}
     for row in rows:
-        known = KnownScan(
-            scan=_scan(row),
+        known = by_policy.setdefault(row["policy_id"], {})
+        before = known.get(row["scan_id"])
+        told_at = row["received_at"] if before is None else before.received_at
+        known[row["scan_id"]] = KnownScan(
+            scan=_scan(row, told_at),
             reading=row["reading"],
             is_withdrawn=row["is_withdrawn"],
-            received_at=row["received_at"],
+            received_at=told_at,
+            read_at=row["received_at"],
         )
-        by_policy.setdefault(row["policy_id"], {})[row["scan_id"]] = known
     return by_policy
 
 
@@ -123,7 +131,8 @@ async def list_known_scans(
     """What was known of the parcel's way at an instant, as it was read then; the first first."""
     rows = await tx.fetch(
         """
-        SELECT DISTINCT ON (scan_id) * FROM scans
+        SELECT DISTINCT ON (scan_id) *, min(received_at) OVER (PARTITION BY scan_id) AS told_at
+        FROM scans
         WHERE tenant_id = $1 AND policy_id = $2 AND received_at <= $3
         ORDER BY scan_id, reading DESC
         """,
@@ -133,10 +142,11 @@ async def list_known_scans(
     )
     known = [
         KnownScan(
-            scan=_scan(row),
+            scan=_scan(row, row["told_at"]),
             reading=row["reading"],
             is_withdrawn=row["is_withdrawn"],
-            received_at=row["received_at"],
+            received_at=row["told_at"],
+            read_at=row["received_at"],
             occurred_at=row["occurred_at"],
             time_raw=row["time_raw"],
             is_zoned=row["is_zoned"],
@@ -151,13 +161,12 @@ async def list_known_scans(
     return sorted(known, key=lambda one: when(one.scan))
 
 
-def _scan(row: Row) -> Scan:
+def _scan(row: Row, told_at: datetime) -> Scan:
     return Scan(
         scan_id=row["scan_id"],
         status=row["status"],
         reason=row["reason"],
-        occurred_at=happened_at(
-            row["occurred_at"], row["received_at"], is_zoned=row["is_zoned"]
-        ),
+        # However often it has been read since.
+        occurred_at=happened_at(row["occurred_at"], told_at, is_zoned=row["is_zoned"]),
         is_trusted=row["is_trusted"],
     )

@@ -16,6 +16,12 @@ from services.policy.usecases.endings import (
     change_address,
     void_policy,
 )
+from services.policy.usecases.histories import (
+    MAX_SCANS,
+    ParcelHistory,
+    notices_behind,
+    parcel_history,
+)
 from services.policy.usecases.hooks import open_hook, rotate_secret
 from services.policy.usecases.notices import KINDS, record_payment, take_notice
 from services.policy.usecases.parcels import (
@@ -51,6 +57,7 @@ __all__ = [
     "FOLLOW",
     "KINDS",
     "LAPSE",
+    "MAX_SCANS",
     "PLAY",
     "READ_TRACKING",
     "WARN",
@@ -58,6 +65,7 @@ __all__ = [
     "BindPolicy",
     "CancelPolicy",
     "DispatchParcel",
+    "ParcelHistory",
     "RecordPayment",
     "ScanOutcome",
     "SettleRefund",
@@ -80,8 +88,10 @@ __all__ = [
     "invalidate_policy",
     "lapse_top_up",
     "name_parcel",
+    "notices_behind",
     "open_hook",
     "open_tracking_hook",
+    "parcel_history",
     "play_story",
     "read_notices",
     "record_payment",

@@ -99,7 +99,8 @@ def _news(
         before = known.get(scan.scan_id)
         if before is not None and not _replaces(scan, before):
             continue
-        at = happened_at(scan.occurred_at, now, is_zoned=scan.is_zoned)
+        told_at = now if before is None else before.received_at
+        at = happened_at(scan.occurred_at, told_at, is_zoned=scan.is_zoned)
         after = KnownScan(
             scan=Scan(
                 scan_id=scan.scan_id,
@@ -110,7 +111,8 @@ def _news(
             ),
             reading=1 if before is None else before.reading + 1,
             is_withdrawn=scan.is_withdrawn,
-            received_at=now,
+            received_at=told_at,
+            read_at=now,
         )
         known[scan.scan_id] = after
         news[scan.policy_id, scan.scan_id] = (scan, after.reading)
@@ -208,6 +210,7 @@ def _tracking_updated(policy: Policy) -> TrackingUpdated:
         tracking_number=policy.tracking_number,
         accepted_at=position.accepted_at,
         dispatched_at=position.dispatched_at,
+        reported_dispatched_at=position.reported_dispatched_at,
         last_update_at=position.last_update_at,
         delivered_at=position.delivered_at,
         returned_at=position.returned_at,
