@@ -24,9 +24,11 @@ MAX_CURSOR_CHARACTERS: Final = 512
 _VERSION: Final = 1
 _MAX_BIGINT: Final = 2**63 - 1
 
-# A place in a list that goes from the newest to the oldest; ids tell those of one instant apart.
+# A place in a list that goes by time; ids tell those of one instant apart.
 Moment = tuple[datetime, str]
+# Where such a list begins: at its newest, or at its oldest.
 NEWEST: Final[Moment] = (datetime(9999, 1, 1, tzinfo=UTC), "")
+OLDEST: Final[Moment] = (datetime(1, 1, 1, tzinfo=UTC), "")
 
 R = TypeVar("R")
 V = TypeVar("V", bound=View)

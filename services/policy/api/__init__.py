@@ -10,6 +10,7 @@ from services.policy.api import (
     parcels,
     payments,
     policies,
+    quiet_parcels,
     tracking_hooks,
 )
 
@@ -21,6 +22,7 @@ ROUTERS = (
     notices.signed,
     parcels.router,
     histories.router,
+    quiet_parcels.router,
     tracking_hooks.router,
     batches.router,
     clocks.router,

@@ -81,6 +81,7 @@ from services.policy.store.policies import (
     save_policy,
     save_positions,
 )
+from services.policy.store.quiet_parcels import QuietParcel, list_quiet_parcels
 from services.policy.store.scans import (
     KnownScan,
     ReceivedScan,
@@ -138,6 +139,7 @@ __all__ = [
     "NoticeReading",
     "ParcelTold",
     "Payment",
+    "QuietParcel",
     "QuoteAlreadyBound",
     "ReceivedScan",
     "Refund",
@@ -198,6 +200,7 @@ __all__ = [
     "list_payments",
     "list_policies",
     "list_policy_ids",
+    "list_quiet_parcels",
     "list_refunds",
     "list_refunds_of",
     "list_scans",
