@@ -89,6 +89,8 @@ CACHED_SECONDS: Final = 300
 MAX_CACHED: Final = 10_000
 MAX_REVOKED: Final = 100_000
 MAX_TOKEN_CHARACTERS: Final = 8_192
+# What a token may say that it is (RFC 8725, 3.11), in lower case; it need not say it.
+TOKEN_TYPES: Final = frozenset({"jwt", "at+jwt"})
 
 KEYS_FRESH_SECONDS: Final = 300
 KEYS_RETRY_SECONDS: Final = 10
@@ -265,6 +267,7 @@ def _usable_key(entry: dict[str, Any]) -> SigningKey | None:
 class _Header(msgspec.Struct):
     alg: str
     kid: str
+    typ: str | None = None
     crit: list[str] | None = None
 
 
@@ -347,7 +350,7 @@ class Authenticator:
     async def _verify(self, token: str) -> _Verified:
         header, unproven = _peek(token)
         service = unproven.iss if unproven.iss in SERVICES else None
-        if service and not _is_key_of(header.kid, service):
+        if service and not is_key_of(header.kid, service):
             raise BadToken("The token is signed with another service's key.")
         key = await (self._service_keys if service else self._keys).get(header.kid)
         claims = _proven_claims(token, key)
@@ -414,15 +417,25 @@ def _peek(token: str) -> tuple[_Header, _Claims]:
         raise BadToken("The token is not a JWT: its parts are not JSON in base64url.") from None
     if header.crit is not None:
         raise BadToken("The token has critical headers that are not understood here.")
+    if header.typ is not None and not _is_token_type(header.typ):
+        raise BadToken("It is signed, but as something else than a token (typ).")
     return header, claims
+
+
+def _is_token_type(typ: str) -> bool:
+    return typ.lower().removeprefix("application/") in TOKEN_TYPES
 
 
 def _proven_claims(token: str, key: SigningKey) -> _Claims:
     try:
-        proven = jws.deserialize_compact(token, key, registry=_REGISTRIES[key.key_type])
-        return _claims_decoder.decode(proven.payload)
+        return _claims_decoder.decode(proven(token, key))
     except (JoseError, ValueError, TypeError):
         raise BadToken("The token's signature is not right for its key.") from None
+
+
+def proven(compact: str, key: SigningKey) -> bytes:
+    """What was signed; JoseError or ValueError where it was not with this key."""
+    return jws.deserialize_compact(compact, key, registry=_REGISTRIES[key.key_type]).payload
 
 
 def _check_times(claims: _Claims, now: float) -> None:
@@ -436,7 +449,7 @@ def _audiences(claims: _Claims) -> set[str]:
     return {claims.aud} if isinstance(claims.aud, str) else set(claims.aud)
 
 
-def _is_key_of(kid: str, service: str) -> bool:
+def is_key_of(kid: str, service: str) -> bool:
     """A service's keys are named after it: `claims`, or `claims.2` while keys are changed."""
     return kid == service or kid.startswith(f"{service}.")
 
@@ -518,9 +531,9 @@ def read_key(path: Path) -> OKPKey:
     return key
 
 
-def sign(key: OKPKey, claims: Mapping[str, object]) -> str:
-    """A JWT over the claims, EdDSA."""
-    header = {"typ": "JWT", "alg": "EdDSA", "kid": key.kid}
+def sign(key: OKPKey, claims: Mapping[str, object], *, typ: str = "JWT") -> str:
+    """A JWT over the claims, EdDSA; `typ` where it is to be no token."""
+    header = {"typ": typ, "alg": "EdDSA", "kid": key.kid}
     return jws.serialize_compact(
         header, msgspec.json.encode(claims), key, registry=_REGISTRIES["OKP"]
     )
@@ -560,7 +573,7 @@ class ServiceSigner:
 
     def __init__(self, settings: Settings, service: str, *, now: Now = system_now) -> None:
         self._key = read_key(settings.service_key)
-        if service not in SERVICES or not _is_key_of(str(self._key.kid), service):
+        if service not in SERVICES or not is_key_of(str(self._key.kid), service):
             raise ValueError(f"{settings.service_key} is not a key of the service {service!r}.")
         self._service = service
         self._now = now
@@ -580,6 +593,11 @@ class ServiceSigner:
     def headers(self, tenant_id: str, scope: str = INTERNAL_READ) -> dict[str, str]:
         """The headers of a request that asks for this tenant."""
         return {"authorization": f"Bearer {self.mint(tenant_id, scope)}"}
+
+    def attest(self, typ: str, statement: Mapping[str, object]) -> str:
+        """A statement that is signed for good. Its `typ` is none of a token's."""
+        assert not _is_token_type(typ)
+        return sign(self._key, statement, typ=typ)
 
     def _sign(self, tenant_id: str, scope: str, now: float) -> str:
         return sign(
