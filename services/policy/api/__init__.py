@@ -11,6 +11,7 @@ from services.policy.api import (
     payments,
     policies,
     quiet_parcels,
+    snapshots,
     tracking_hooks,
 )
 
@@ -22,9 +23,11 @@ ROUTERS = (
     notices.signed,
     parcels.router,
     histories.router,
+    snapshots.router,
     quiet_parcels.router,
     tracking_hooks.router,
     batches.router,
     clocks.router,
     internal.router,
+    snapshots.internal,
 )
