@@ -34,6 +34,9 @@ carriers = typer.Typer(
 )
 app.add_typer(carriers, name="carriers")
 
+tracking = typer.Typer(no_args_is_help=True, help="What carriers said of parcels.")
+app.add_typer(tracking, name="tracking")
+
 FOLDER = Path(".parcelcover")
 
 
@@ -289,6 +292,25 @@ def replay_carriers_posts(
     console = Console(highlight=False, soft_wrap=True)
     opener = token if opens_hook else None
     raise typer.Exit(replay(file, hook, how, console, token=opener))
+
+
+@tracking.command("verify")
+def verify_tracking(
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, help="A snapshot, as it was answered."),
+    ],
+    jwks: Annotated[
+        str, typer.Option(help="The services' public keys: a JWKS file or its URL.")
+    ] = str(FOLDER / "keys" / "services.jwks.json"),
+) -> None:
+    """Check a tracking snapshot's hash and signature; exit 1 when a byte was changed."""
+    from rich.console import Console
+
+    from deploy import snapshots
+
+    console = Console(highlight=False, soft_wrap=True)
+    raise typer.Exit(snapshots.verify(file, jwks, console=console))
 
 
 ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]
