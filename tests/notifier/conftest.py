@@ -145,7 +145,7 @@ class Notifier:
 
     async def fire(self) -> bool:
         """Run what is due, retries included; whether anything was."""
-        runner = DeadlineRunner(self.db, self.running.jobs, "notifier")
+        runner = DeadlineRunner(self.running.jobs)
         async with self.db.worker() as connection:
             return await runner.fire_due(connection, system_now() + AN_HOUR)
 
