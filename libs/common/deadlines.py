@@ -14,7 +14,8 @@ import structlog
 from libs.common import telemetry
 from libs.common.acting import acting
 from libs.common.clock import system_now
-from libs.common.db import Tx
+from libs.common.db import Tx, is_away
+from libs.common.errors import Unavailable
 
 BATCH = 100
 MAX_RETRY_SECONDS = 300
@@ -127,12 +128,7 @@ class DeadlineRunner:
             await self._jobs[deadline.kind](deadline)
             telemetry.DEADLINES_FIRED.labels(deadline.kind, "done").inc()
         except Exception as failure:  # noqa: BLE001 - kept with its failure, and tried again
-            _log.error(
-                "deadline_failed",
-                kind=deadline.kind,
-                subject=deadline.subject,
-                exc_info=failure,
-            )
+            _note(deadline, failure)
             telemetry.DEADLINES_FIRED.labels(deadline.kind, "failed").inc()
             await self._put_off(connection, deadline, repr(failure))
 
@@ -151,3 +147,11 @@ class DeadlineRunner:
             system_now(),
             timedelta(seconds=MAX_RETRY_SECONDS),
         )
+
+
+def _note(deadline: Deadline, failure: Exception) -> None:
+    fields = {"kind": deadline.kind, "subject": deadline.subject}
+    if isinstance(failure, Unavailable) or is_away(failure):
+        _log.warning("deadline_waits", cause=repr(failure), **fields)
+    else:
+        _log.error("deadline_failed", exc_info=failure, **fields)
