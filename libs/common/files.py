@@ -74,6 +74,16 @@ def examine(content: bytes) -> FileFacts:
     )
 
 
+def made_here(content: bytes, media_type: str) -> FileFacts:
+    """The facts of a document of our own making: what it is we know, and it needs be none of
+    MEDIA_TYPES."""
+    return FileFacts(
+        sha256=hashlib.sha256(content).hexdigest(),
+        size_bytes=len(content),
+        media_type=media_type,
+    )
+
+
 class Files:
     """Write-once files: a folder of this machine, or a bucket by its URL (`s3://...`)."""
 

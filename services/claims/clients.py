@@ -59,6 +59,20 @@ async def fetch_cover(policies: Peer, policy_id: str, *, tenant_id: str) -> Cove
     )
 
 
+async def fetch_tracking_snapshot(
+    policies: Peer, policy_id: str, *, tenant_id: str, as_of: datetime
+) -> bytes:
+    """What was known of the parcel at an instant, hashed and signed: bytes to be kept as they are."""
+    return await policies.get(
+        "internal",
+        "policies",
+        policy_id,
+        "tracking-snapshot",
+        tenant_id=tenant_id,
+        params={"as_of": as_of.isoformat()},
+    )
+
+
 async def find_policy_ids(
     policies: Peer, wanted: Mapping[str, str], *, tenant_id: str
 ) -> list[str]:

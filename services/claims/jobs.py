@@ -1,16 +1,21 @@
 """What the claims service does when something is due."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from libs.common.deadlines import Deadline, Job, take
+from libs.common.files import Files, made_here
 from libs.common.service import Running
 from services.claims import clients, store, usecases
-from services.claims.usecases import Rules
+from services.claims.usecases import AttachTracking, Rules
+
+SNAPSHOT_TYPE: Final = "application/json"
 
 
 def jobs(running: Running) -> Mapping[str, Job]:
     rules = Rules(plans=running.plans, tenants=running.tenants)
     policies = running.peer("policy")
+    files = Files(running.settings.evidence)
 
     async def look_again_at_claim(deadline: Deadline) -> None:
         async with running.db.transaction(deadline.tenant_id) as tx:
@@ -48,6 +53,22 @@ def jobs(running: Running) -> Mapping[str, Job]:
             if await take(tx, deadline):
                 await usecases.notice_silence(tx, rules, cover, now=deadline.due_at)
 
+    async def attach_tracking(deadline: Deadline) -> None:
+        """As of the claim's filing, however long the policy service was away. Bytes before row."""
+        tenant_id, now = deadline.tenant_id, deadline.due_at
+        async with running.db.transaction(tenant_id) as tx:
+            filed = await store.get_claim(tx, deadline.subject, tenant_id=tenant_id)
+        assert filed.policy_id is not None, "only a claim on a policy waits for its tracking"
+        snapshot = await clients.fetch_tracking_snapshot(
+            policies, filed.policy_id, tenant_id=tenant_id, as_of=now
+        )
+        file = made_here(snapshot, SNAPSHOT_TYPE)
+        await files.keep(tenant_id, file, snapshot)
+        command = AttachTracking(tenant_id=tenant_id, claim_id=filed.claim_id, file=file)
+        async with running.db.transaction(tenant_id) as tx:
+            if await take(tx, deadline):
+                await usecases.attach_tracking(tx, rules, command, now=now)
+
     async def forget_evidence(deadline: Deadline) -> None:
         async with running.db.transaction(deadline.tenant_id) as tx:
             if await take(tx, deadline):
@@ -59,5 +80,6 @@ def jobs(running: Running) -> Mapping[str, Job]:
         usecases.LOOK_AGAIN: look_again_at_claim,
         usecases.SEND_PAYOUT: send_payout,
         usecases.NOTICE_SILENCE: notice_silence,
+        usecases.ATTACH_TRACKING: attach_tracking,
         usecases.FORGET_EVIDENCE: forget_evidence,
     }

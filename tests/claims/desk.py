@@ -144,8 +144,9 @@ class Desk:
         *,
         tenant: str = TENANT,
         policy_url: str = NOWHERE,
+        **settings: object,
     ) -> "Desk":
-        client = await app_of("claims", policy_url=policy_url)
+        client = await app_of("claims", policy_url=policy_url, **settings)
         return cls(client=client, db=await db_of("claims"), token=token, tenant=tenant)
 
     def of(self, tenant: str) -> "Desk":

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from libs.common.plans.clocks import Duration, due_on, first_late_instant, is_within
 from libs.common.plans.codes import Outcome, Supplier, supplier
 from libs.common.plans.facts import Facts
-from libs.common.plans.values import Peril
+from libs.common.plans.values import Peril, Plan
 from services.claims.domain.decision import Gap, Reason
 
 EVIDENCE = 11
@@ -21,6 +21,12 @@ class Window:
     is_open: bool
     until: date | None
     lapses_at: datetime | None
+
+
+def supplied(plan: Plan, peril: str) -> frozenset[str]:
+    """The kinds that the platform attaches itself to a claim of this peril."""
+    terms = plan.perils.get(peril)
+    return frozenset() if terms is None else terms.evidence.platform_supplies
 
 
 def on_file(peril: Peril, facts: Facts) -> frozenset[str]:

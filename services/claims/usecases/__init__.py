@@ -13,6 +13,7 @@ from services.claims.usecases.claims import (
     remember_fetched,
 )
 from services.claims.usecases.decisions import (
+    ATTACH_TRACKING,
     LOOK_AGAIN,
     SEND_PAYOUT,
     DecideClaim,
@@ -33,13 +34,16 @@ from services.claims.usecases.payments import (
     send_payout,
     settle_payout,
 )
+from services.claims.usecases.tracking_evidence import AttachTracking, attach_tracking
 
 __all__ = [
+    "ATTACH_TRACKING",
     "FORGET_EVIDENCE",
     "LOOK_AGAIN",
     "NOTICE_SILENCE",
     "SEND_PAYOUT",
     "AddEvidence",
+    "AttachTracking",
     "CoverOfAnother",
     "DecideClaim",
     "FileClaim",
@@ -49,6 +53,7 @@ __all__ = [
     "Rules",
     "SettlePayout",
     "add_evidence",
+    "attach_tracking",
     "decide_by_person",
     "file_claim",
     "keep_evidence",

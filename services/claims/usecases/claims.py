@@ -17,6 +17,7 @@ from services.claims.store import Evidence, FiledClaim, Policy
 from services.claims.usecases.decisions import (
     Rules,
     announce,
+    await_tracking,
     decide,
     decide_uninsured,
     lock_claim,
@@ -83,9 +84,10 @@ async def file_claim(tx: Tx, rules: Rules, command: FileClaim, *, now: datetime)
     await (store.insert_claim if notice is None else store.save_claim)(tx, filed)
     filed, taken = await _with_evidence(tx, filed, command.evidence_ids)
     await announce(tx, filed, _claim_filed(filed, taken), now=now)
-    await _announce_evidence(tx, filed, taken, now=now)
+    await announce_evidence(tx, filed, taken, now=now)
     if cover is None:
         return await decide_uninsured(tx, rules, filed, now=now)
+    await await_tracking(tx, rules, cover, filed, now=now)
     return await decide(tx, rules, cover, filed, now=now)
 
 
@@ -123,7 +125,7 @@ async def add_evidence(
     cover, filed = await lock_claim(tx, command.claim_id, tenant_id=command.tenant_id)
     filing.must_be_open(filed.claim_id, filed.state)
     filed, taken = await _with_evidence(tx, filed, command.evidence_ids)
-    await _announce_evidence(tx, filed, taken, now=now)
+    await announce_evidence(tx, filed, taken, now=now)
     return await decide(tx, rules, cover, filed, now=now)
 
 
@@ -165,7 +167,7 @@ async def _with_evidence(
     return replace(filed, claim=replace(filed.claim, evidence=kinds)), taken
 
 
-async def _announce_evidence(
+async def announce_evidence(
     tx: Tx, filed: FiledClaim, taken: Sequence[Evidence], *, now: datetime
 ) -> None:
     for evidence in taken:

@@ -29,6 +29,7 @@ from services.claims.domain import (
 )
 from services.claims.domain.cases import Case, Claim, Cover, Findings, Statement
 from services.claims.domain.decision import Decision
+from services.claims.domain.evidence import supplied
 from services.claims.domain.facts_of_claim import facts
 from services.claims.domain.filing import Payout
 from services.claims.events import ClaimDecided, ClaimEvent, Line, Reason
@@ -36,6 +37,7 @@ from services.claims.store import FiledClaim, KeptDecision
 
 LOOK_AGAIN = "look_again_at_claim"
 SEND_PAYOUT = "send_payout"
+ATTACH_TRACKING = "attach_tracking"
 ENGINE = "engine"
 
 
@@ -267,6 +269,26 @@ async def schedule(tx: Tx, payout: Payout, *, tenant_id: str, now: datetime) -> 
         tx,
         Deadline(tenant_id=tenant_id, kind=SEND_PAYOUT, subject=payout.payout_id, due_at=now),
     )
+
+
+async def await_tracking(
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, *, now: datetime
+) -> None:
+    """Have the platform's own evidence attached, where the plan says that it brings some.
+
+    The decision need not wait for it: it counts as on file (BM-16).
+    """
+    plan = rules.plans.pinned(cover.plan_sha256)
+    if supplied(plan, filed.peril):
+        await set_deadline(
+            tx,
+            Deadline(
+                tenant_id=filed.tenant_id,
+                kind=ATTACH_TRACKING,
+                subject=filed.claim_id,
+                due_at=now,
+            ),
+        )
 
 
 async def _record(
