@@ -196,7 +196,7 @@ def test_a_map_without_its_first_line_is_refused(tmp_path: Path) -> None:
         ("17track", "3011", "chinapost"),
         ("17track", "999999", ""),
         ("easypost", "2151", ""),
-        ("karrio", "dhl_express", "dhlexpress"),
+        ("karrio", "dhl_express", "dhl"),
         ("epcis", "", ""),
     ],
 )
