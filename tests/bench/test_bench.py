@@ -15,7 +15,7 @@ from libs.common import outbox
 from libs.common.bus import Producer, subscribe
 from libs.common.events import Announcement, Event, decode
 from libs.common.outbox import RELAY_BATCH, Relay
-from tests.bench import batches, consume, expressions, quotes, relay
+from tests.bench import batches, consume, expressions, posts, quotes, relay
 from tests.bench.orders import Order
 from tests.bench.report import Report, report_of, write
 from tests.bench.rounds import OURS, Measured, Round, row_of
@@ -65,6 +65,12 @@ async def test_quotes_are_answered_by_ours_with_and_without_storing_and_by_the_b
 
     assert set(found) == {"ours", "unstored", "bare"}
     assert all(rate > 20 for rate in found.values())
+
+
+async def test_carriers_posts_are_taken_and_read_by_ours_and_taken_bare(site: Site) -> None:
+    found = await rates(posts.rounds(site, repeats=1, parcels=30))
+
+    assert set(found) == {posts.ACCEPTED, posts.WORKED, posts.BARE}
 
 
 async def test_the_profile_names_the_places_where_a_quote_spends_its_time(site: Site) -> None:

@@ -54,8 +54,9 @@ async def test_a_post_is_kept_answered_and_then_moves_its_policy(
     assert after["tracking"]["delivered_at"] == "2024-01-09T15:00:00Z"
     notices = answered(await shop.get("/v1/tracking-notices"), 200)["items"]
     assert [(n["state"], n["scans"], n["matched"]) for n in notices] == [("READ", 2, 2)]
-    hooks = answered(await shop.get("/v1/tracking-hooks"), 200)["items"]
-    assert hooks[0]["traffic"]["received"] == 1
+    traffic = await traffic_of(shop)
+    assert (traffic["received"], traffic["waiting"], traffic["lag_seconds"]) == (1, 0, 0)
+    assert traffic["last_received_at"] == notices[0]["received_at"]
 
 
 @pytest.fixture

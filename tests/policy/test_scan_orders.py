@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.common.db import Database
-from services.policy.domain.parcels import STATUSES, Scan, track
-from services.policy.domain.policies import Policy
+from services.policy.domain.parcels import STATUSES, Scan, locate, track
+from services.policy.domain.policies import Policy, Tracking
 from tests.policy.builders import BOUND_AT, Json, bound, names, plan_of, said
 from tests.policy.conftest import SetClock, Shop
 from tests.policy.posting import Sender, a_detail, a_tracker_event, read_waiting
@@ -67,6 +67,25 @@ def test_scans_that_come_one_by_one_end_where_all_at_once_do(
         policy = track(policy, plan_of(policy), told[:count], NOW)
 
     assert policy == whole
+
+
+def a_scan_at(hour: int, status: str, *, is_trusted: bool = True) -> Scan:
+    at = BOUND_AT + timedelta(hours=hour)
+    return Scan(scan_id=f"{hour}{status}", status=status, occurred_at=at, is_trusted=is_trusted)
+
+
+def test_a_loss_is_confirmed_by_a_proven_word_alone_and_undone_by_any() -> None:
+    unproven = a_scan_at(1, "lost", is_trusted=False)
+    proven = a_scan_at(2, "lost")
+    found = a_scan_at(3, "in_transit", is_trusted=False)
+
+    told = locate([unproven], Tracking())
+    confirmed = locate([unproven, proven], Tracking())
+    undone = locate([unproven, proven, found], Tracking())
+
+    assert (told.lost_at, told.loss_confirmed_at) == (unproven.occurred_at, None)
+    assert confirmed.loss_confirmed_at == proven.occurred_at
+    assert (undone.lost_at, undone.loss_confirmed_at) == (None, None)
 
 
 # --- through the door ------------------------------------------------------------------------

@@ -181,7 +181,8 @@ def locate(scans: Iterable[Scan], known: Tracking) -> Tracking:
     moves = [scan for scan in ordered if scan.status not in _NOT_MOVING]
     # What says nothing leaves the parcel where it was.
     last = next((scan for scan in reversed(ordered) if scan.status != "unknown"), ordered[-1])
-    trusted = [scan for scan in moves if scan.is_trusted]
+    # A loss is confirmed by a proven word alone; that it moves again takes any word.
+    proven = [scan for scan in moves if scan.is_trusted or scan.status != "lost"]
     return Tracking(
         status=last.status,
         reason=last.reason,
@@ -193,7 +194,7 @@ def locate(scans: Iterable[Scan], known: Tracking) -> Tracking:
         last_update_at=moves[-1].occurred_at if moves else None,
         delivered_at=_standing(moves, "delivered", undone_by=("returning", "returned")),
         returned_at=_standing(moves, "returned", undone_by=()),
-        loss_confirmed_at=_standing(trusted, "lost", undone_by=_FOUND),
+        loss_confirmed_at=_standing(proven, "lost", undone_by=_FOUND),
         lost_at=_standing(moves, "lost", undone_by=_FOUND),
         damaged_at=_standing(moves, "damaged", undone_by=()),
         destroyed_at=_standing(moves, "destroyed", undone_by=()),

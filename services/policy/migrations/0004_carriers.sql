@@ -92,6 +92,7 @@ CREATE TABLE tracking_counts (
     received bigint NOT NULL DEFAULT 0,
     repeated bigint NOT NULL DEFAULT 0,
     refused bigint NOT NULL DEFAULT 0,
+    last_received_at timestamptz,
     PRIMARY KEY (tenant_id, provider, day)
 );
 CALL tenant_table('tracking_counts');

@@ -43,6 +43,8 @@ class Tally:
     received: int = 0
     repeated: int = 0
     refused: int = 0
+    # The last of the new ones.
+    last_received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +130,14 @@ async def list_tracking_hooks(tx: Tx, *, tenant_id: str) -> list[tuple[TrackingH
     """By provider; there are never more than there are providers."""
     rows = await tx.fetch(
         f"""
-        SELECT {_HOOK}, c.received, c.repeated, c.refused, q.waiting, q.oldest_waiting_at,
-               r.unread, u.unknown_codes, n.last_received_at
+        SELECT {_HOOK}, c.received, c.repeated, c.refused, c.last_received_at, q.waiting,
+               q.oldest_waiting_at, r.unread, u.unknown_codes
         FROM tracking_hooks h
         CROSS JOIN LATERAL (
             SELECT coalesce(sum(received), 0)::bigint AS received,
                    coalesce(sum(repeated), 0)::bigint AS repeated,
-                   coalesce(sum(refused), 0)::bigint AS refused
+                   coalesce(sum(refused), 0)::bigint AS refused,
+                   max(last_received_at) AS last_received_at
             FROM tracking_counts t WHERE t.tenant_id = $1 AND t.provider = h.provider
         ) AS c
         CROSS JOIN LATERAL (
@@ -150,11 +153,6 @@ async def list_tracking_hooks(tx: Tx, *, tenant_id: str) -> list[tuple[TrackingH
             SELECT count(*) AS unknown_codes FROM unknown_codes u
             WHERE u.tenant_id = $1 AND u.provider = h.provider
         ) AS u
-        LEFT JOIN LATERAL (
-            SELECT received_at AS last_received_at FROM tracking_notices n
-            WHERE n.tenant_id = $1 AND n.provider = h.provider
-            ORDER BY n.received_at DESC LIMIT 1
-        ) AS n ON true
         WHERE h.tenant_id = $1 ORDER BY h.provider
         """,
         tenant_id,
@@ -167,12 +165,14 @@ async def count_tracking(tx: Tx, tallies: Sequence[Tally]) -> None:
     ordered = sorted(tallies, key=lambda one: (one.tenant_id, one.provider, one.day))
     await tx.execute(
         """
-        INSERT INTO tracking_counts AS c (tenant_id, provider, day, received, repeated, refused)
+        INSERT INTO tracking_counts AS c (tenant_id, provider, day, received, repeated, refused,
+                                          last_received_at)
         SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::bigint[], $5::bigint[],
-                             $6::bigint[])
+                             $6::bigint[], $7::timestamptz[])
         ON CONFLICT (tenant_id, provider, day) DO UPDATE SET
             received = c.received + excluded.received, repeated = c.repeated + excluded.repeated,
-            refused = c.refused + excluded.refused
+            refused = c.refused + excluded.refused,
+            last_received_at = greatest(c.last_received_at, excluded.last_received_at)
         """,
         [one.tenant_id for one in ordered],
         [one.provider for one in ordered],
@@ -180,6 +180,7 @@ async def count_tracking(tx: Tx, tallies: Sequence[Tally]) -> None:
         [one.received for one in ordered],
         [one.repeated for one in ordered],
         [one.refused for one in ordered],
+        [one.last_received_at for one in ordered],
     )
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from libs.common import telemetry
@@ -178,17 +178,25 @@ async def _count(
         )
     if unknown := _unknown_codes(read):
         await store.add_unknown_codes(tx, unknown, tenant_id=tenant_id, at=at)
-    new = Counter(
-        (one.notice.provider, one.notice.received_at.date())
-        for one in read
-        if not one.notice.is_again
-    )
-    tallies = [
-        Tally(tenant_id=tenant_id, provider=provider, day=day, received=count)
-        for (provider, day), count in new.items()
-    ]
-    if tallies:
+    if tallies := _tallies([one.notice for one in read if not one.notice.is_again], tenant_id):
         await store.count_tracking(tx, tallies)
+
+
+def _tallies(new: Iterable[Waiting], tenant_id: str) -> list[Tally]:
+    received: dict[tuple[str, date], list[datetime]] = {}
+    for notice in new:
+        key = (notice.provider, notice.received_at.date())
+        received.setdefault(key, []).append(notice.received_at)
+    return [
+        Tally(
+            tenant_id=tenant_id,
+            provider=provider,
+            day=day,
+            received=len(times),
+            last_received_at=max(times),
+        )
+        for (provider, day), times in received.items()
+    ]
 
 
 def _kept(one: _Read, matched: int) -> NoticeReading:
