@@ -51,6 +51,8 @@ HEALTH: Final = "/healthz"
 READY: Final = "/readyz"
 METRICS: Final = "/metrics"
 _QUIET: Final = frozenset({HEALTH, READY, METRICS})
+# Set in the scope of a request that is kept as a row, with its sender, time and size: it needs no line.
+KEPT_KEY: Final = "parcelcover.kept"
 
 _log = structlog.get_logger()
 
@@ -377,6 +379,8 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
     route = route_template(scope)
     method = scope["method"] if scope["method"] in _METHODS else "OTHER"
     telemetry.count_request(method, route, status, seconds)
+    if scope.get(KEPT_KEY):
+        return
     fields = {"code": scope[problems.CODE_KEY]} if problems.CODE_KEY in scope else {}
     _log.info(
         "request_answered",

@@ -12,6 +12,7 @@ import pytest
 from libs.common.clock import system_now
 from libs.common.db import Database, Tx
 from services.policy.api.carriers import MAX_BODY_BYTES, desk_of
+from services.policy.jobs.tracking import READERS
 from services.policy.tracking import PROVIDERS, BadStatusMap, Meaning, StatusMap
 from tests.conftest import AppOf
 from tests.policy.builders import OTHER_TENANT, Json
@@ -602,7 +603,7 @@ async def test_a_notice_that_breaks_us_stands_aside_and_its_neighbours_go_on(
     assert Counter(notice["state"] for notice in await notices_of(shop)) == {"READ": 10}
 
 
-async def test_a_batch_of_many_takes_no_more_statements_than_one(
+async def test_a_batch_of_many_takes_no_more_statements_than_one_by_each_reader(
     shop: Shop, set_clock: SetClock, statements: Callable[[], int]
 ) -> None:
     sender = await Sender.opened(shop)
@@ -619,4 +620,4 @@ async def test_a_batch_of_many_takes_no_more_statements_than_one(
         await read_waiting(shop.policies)
         used.append(statements() - before)
 
-    assert used[0] == used[1]
+    assert used[0] <= used[1] <= READERS * used[0]

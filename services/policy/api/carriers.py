@@ -29,7 +29,7 @@ from libs.common.known import Known
 from libs.common.sealed import Sealer
 from libs.common.service import Running
 from libs.common.signatures import BadSignature, Headers
-from libs.common.web import whole_body
+from libs.common.web import KEPT_KEY, whole_body
 from services.policy import store
 from services.policy.store import Tally, TrackingHook, TrackingNotice, notice_id_of
 from services.policy.tracking import PROVIDERS, XML, Message, Provider, Scheme
@@ -248,6 +248,7 @@ class TakeTracking:
             query=query,
         )
         notice_id, is_new = await desk.take(provider, tenant_id, message)
+        scope[KEPT_KEY] = True
         result = "kept" if is_new else "repeated"
         body = b'{"result":"%b","notice_id":"%b"}' % (result.encode(), notice_id.encode())
         await _send(send, provider.status, body)

@@ -165,7 +165,7 @@ class TrackingNoticeView(View):
     matched: int
     """Of its scans, those of a policy's parcel."""
     unknown: int
-    """Of its scans, those with a code that is in no map."""
+    """How many codes it brought that are in no map."""
 
     @classmethod
     def of(cls, kept: KeptNotice) -> "TrackingNoticeView":

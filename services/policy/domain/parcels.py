@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+import msgspec
+
 from libs.common.errors import Conflict
 from libs.common.plans.values import Plan
 from services.policy.domain.policies import ENDED, Policy, Tracking, cover_facts, covered
@@ -92,8 +94,7 @@ def _nearness(bearer: Bearer, at: datetime) -> tuple[bool, bool, timedelta, str]
     return bearer.is_ended, apart < timedelta(), abs(apart), bearer.policy_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
     """What a carrier says happened, in neutral words (status and reason).
 
     `is_trusted`: the sender's proof covers what it says, so that money may follow from it.

@@ -52,7 +52,7 @@ CREATE TABLE tracking_readings (
     kind text NOT NULL,
     detail text NOT NULL,
     scans integer NOT NULL,
-    -- Of them, those of a policy's parcel, and those with a code that no map has.
+    -- Of them, those of a policy's parcel; and how many codes it brought that no map has.
     matched integer NOT NULL,
     unknown integer NOT NULL,
     read_at timestamptz NOT NULL

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -14,6 +15,14 @@ from services.policy.domain.parcels import Bearer, may_be_one_carrier
 from services.policy.domain.policies import ENDED, OPEN, PlanPin, Policy, Terms, Tracking
 
 _terms = msgspec.json.Decoder(Terms)
+
+
+@lru_cache(maxsize=2048)
+def _terms_of(text: str) -> Terms:
+    """The same text is the same terms, and a busy policy is read several times in a few seconds."""
+    return _terms.decode(text)
+
+
 _tracking = msgspec.json.Decoder(Tracking)
 _COLUMNS = """
     policy_id, tenant_id, quote_id, plan, plan_version, plan_sha256, state, terms, currency,
@@ -386,7 +395,7 @@ def _policy(row: Row) -> Policy:
         tenant_id=row["tenant_id"],
         quote_id=row["quote_id"],
         plan=PlanPin(plan=row["plan"], version=row["plan_version"], sha256=row["plan_sha256"]),
-        terms=_terms.decode(row["terms"]),
+        terms=_terms_of(row["terms"]),
         state=row["state"],
         bound_at=row["bound_at"],
         premium_paid=Money(row["premium_paid_minor"], row["currency"]),

@@ -1,15 +1,15 @@
 """What carriers said of policies' parcels. Every query names its tenant."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from libs.common.db import Row, Tx
 from services.policy.domain.parcels import Scan, happened_at, when
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceivedScan:
+class ReceivedScan(msgspec.Struct, frozen=True, kw_only=True):
     """A scan as it came: what was said beside its neutral meaning, by whom and in which words.
 
     `occurred_at` None: no time was said. `may_replace`: the same scan may have been read otherwise
@@ -34,8 +34,7 @@ class ReceivedScan:
     may_replace: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownScan:
+class KnownScan(msgspec.Struct, frozen=True, kw_only=True):
     """A scan of a parcel's history, with where and when it was said, and which reading it is.
 
     `received_at` is when it was told, `read_at` when it was read as it is read here: later where a

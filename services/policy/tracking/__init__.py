@@ -19,7 +19,14 @@ from services.policy.tracking.adapter import (
 )
 from services.policy.tracking.meaning import BadStatusMap, Code, Meaning, StatusMap
 from services.policy.tracking.providers import PROVIDERS
-from services.policy.tracking.scans import NeutralScan, carrier_of, neutral
+from services.policy.tracking.scans import (
+    NeutralScan,
+    carrier_of,
+    key_of,
+    neutral,
+    number_of,
+    unknown_in,
+)
 
 __all__ = [
     "JSON",
@@ -39,5 +46,8 @@ __all__ = [
     "StatusMap",
     "Unreadable",
     "carrier_of",
+    "key_of",
     "neutral",
+    "number_of",
+    "unknown_in",
 ]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
+import msgspec
+
 from libs.common.signatures import Headers
 
 
@@ -47,8 +49,8 @@ class Scheme(Protocol):
         """The part of the address that nobody else knows; None where a signature does its work."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScanTime:
+# What is made for every scan that is told is a struct: made in C, in a tenth of the time.
+class ScanTime(msgspec.Struct, frozen=True):
     """When something happened, as far as it was said.
 
     `at` is our best reading in UTC, None where the text says nothing; `is_zoned` says whether the
@@ -60,8 +62,7 @@ class ScanTime:
     is_zoned: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CarrierScan:
+class CarrierScan(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to a parcel, in the provider's codes.
 
     `status` is its top-level code and `sub` its finer one, empty where there is none. `carrier` and

@@ -3,15 +3,16 @@
 import csv
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from services.policy.domain.parcels import carrier_key
 from services.policy.tracking.adapter import CarrierScan, Provider
-from services.policy.tracking.meaning import Code, StatusMap
+from services.policy.tracking.meaning import Code, Meaning, StatusMap
 from services.policy.tracking.reading import UNSHOWN, plain_number
 
 CARRIERS: Final = Path(__file__).parent / "carriers.csv"
@@ -23,8 +24,7 @@ MAX_CODE: Final = 128
 MAX_RAW_TIME: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeutralScan:
+class NeutralScan(msgspec.Struct, frozen=True, kw_only=True):
     """`code` is the provider's, `status/sub`; `key` the same whenever the same thing is told again.
 
     `occurred_at` None: the provider said no time. `unknown` are its codes that no map has.
@@ -48,12 +48,11 @@ class NeutralScan:
 
 def neutral(scan: CarrierScan, provider: Provider, known: StatusMap) -> NeutralScan:
     meaning = known.meaning(provider.name, scan.status, scan.sub)
-    carrier = carrier_of(provider.name, scan.carrier)
     status, reason = WITHDRAWN if scan.is_withdrawn else (meaning.status, meaning.reason)
     return NeutralScan(
-        key=_key(scan, carrier),
-        carrier=carrier,
-        number=plain_number(scan.number)[:MAX_NUMBER],
+        key=key_of(scan, provider.name),
+        carrier=carrier_of(provider.name, scan.carrier),
+        number=number_of(scan),
         status=status,
         reason=reason,
         code=_text("/".join(code for code in (scan.status, scan.sub) if code))[:MAX_CODE],
@@ -64,8 +63,24 @@ def neutral(scan: CarrierScan, provider: Provider, known: StatusMap) -> NeutralS
         is_withdrawn=scan.is_withdrawn,
         location=_text(scan.location, _besides(scan.location, scan.country)),
         description=_text(scan.description),
-        unknown=tuple(Code(code.kind, _text(code.code)[:MAX_CODE]) for code in meaning.unknown),
+        unknown=unknown_in(meaning),
     )
+
+
+def unknown_in(meaning: Meaning) -> tuple[Code, ...]:
+    """The codes that no map has, as they are listed."""
+    return tuple(Code(code.kind, _text(code.code)[:MAX_CODE]) for code in meaning.unknown)
+
+
+def number_of(scan: CarrierScan) -> str:
+    """The parcel's number as numbers are compared."""
+    return plain_number(scan.number)[:MAX_NUMBER]
+
+
+def key_of(scan: CarrierScan, provider: str) -> str:
+    """By what a scan is known when it is told again, by whichever notice."""
+    told = "\x1f".join((carrier_of(provider, scan.carrier), *scan.identity))
+    return hashlib.sha256(told.encode()).hexdigest()[:KEY_DIGITS]
 
 
 @lru_cache(maxsize=4096)
@@ -79,12 +94,6 @@ def carrier_of(provider: str, name: str) -> str:
         return known
     key = carrier_key(name)
     return "" if key.isdigit() else key
-
-
-def _key(scan: CarrierScan, carrier: str) -> str:
-    return hashlib.sha256("\x1f".join((carrier, *scan.identity)).encode()).hexdigest()[
-        :KEY_DIGITS
-    ]
 
 
 def _besides(location: str, country: str) -> str:

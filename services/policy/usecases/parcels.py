@@ -75,15 +75,45 @@ async def record_scans(
     Each policy is computed from all its scans, so repeats and disorder change nothing. The number of
     statements does not depend on how many there are.
     """
-    locked = await store.lock_policies(tx, {s.policy_id for s in scans}, tenant_id=tenant_id)
-    history = await store.list_scans(tx, (p.policy_id for p in locked), tenant_id=tenant_id)
-    known = frozenset(policy.policy_id for policy in locked)
-    news = _news([scan for scan in scans if scan.policy_id in known], history, now)
+    held = await hold_histories(tx, (scan.policy_id for scan in scans), tenant_id=tenant_id)
+    return await record_news(tx, plans, held, scans, tenant_id=tenant_id, now=now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Policies that are locked, and all that is known of their parcels' ways."""
+
+    policies: Sequence[Policy]
+    history: History
+
+
+async def hold_histories(tx: Tx, policy_ids: Iterable[str], *, tenant_id: str) -> Held:
+    """Of those of the policies that are there."""
+    locked = await store.lock_policies(tx, set(policy_ids), tenant_id=tenant_id)
+    ids = [policy.policy_id for policy in locked]
+    known = await store.list_scans(tx, ids, tenant_id=tenant_id)
+    return Held(
+        policies=locked, history={policy_id: known.get(policy_id, {}) for policy_id in ids}
+    )
+
+
+async def record_news(
+    tx: Tx,
+    plans: PlanBook,
+    held: Held,
+    scans: Iterable[ReceivedScan],
+    *,
+    tenant_id: str,
+    now: datetime,
+) -> ScanOutcome:
+    """What of the scans is news is kept, and moves its policy."""
+    known = frozenset(held.history)
+    news = _news([scan for scan in scans if scan.policy_id in known], held.history, now)
     if news:
         await store.insert_scans(tx, news, tenant_id=tenant_id, now=now)
         touched = {scan.policy_id for scan, _ in news}
-        moving = [policy for policy in locked if policy.policy_id in touched]
-        await _follow(tx, plans, moving, history, now=now)
+        moving = [policy for policy in held.policies if policy.policy_id in touched]
+        await _follow(tx, plans, moving, held.history, now=now)
     return ScanOutcome(
         known=known, new=frozenset((scan.policy_id, scan.scan_id) for scan, _ in news)
     )
@@ -95,7 +125,7 @@ def _news(
     """What is not in the history yet, or read otherwise now: with its reading, and put into it."""
     news: dict[tuple[str, str], tuple[ReceivedScan, int]] = {}
     for scan in scans:
-        known = history.setdefault(scan.policy_id, {})
+        known = history[scan.policy_id]
         before = known.get(scan.scan_id)
         if before is not None and not _replaces(scan, before):
             continue

@@ -1,8 +1,8 @@
 """What carriers posted becomes one history per parcel: read in batches, matched, moved."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
@@ -15,14 +15,19 @@ from services.policy.store import NoticeReading, ReceivedScan, Tally
 from services.policy.store.tracking_notices import Waiting
 from services.policy.tracking import (
     PROVIDERS,
+    CarrierScan,
     Code,
     NeutralScan,
     Reading,
     StatusMap,
     Unreadable,
+    carrier_of,
+    key_of,
     neutral,
+    number_of,
+    unknown_in,
 )
-from services.policy.usecases.parcels import record_scans
+from services.policy.usecases.parcels import History, hold_histories, record_news
 
 READ_TRACKING: Final = "read_tracking"
 # Of a tenant's notices in one transaction: more would hold its policies for longer than a second.
@@ -35,16 +40,25 @@ _Bearers = Mapping[str, Sequence[Bearer]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """A notice with its meaning; `detail` says why it has none."""
+    """A notice with its scans in its provider's words; `detail` says why it has none."""
 
     notice: Waiting
     reading: Reading
-    scans: tuple[NeutralScan, ...] = ()
     detail: str = ""
 
-    @property
-    def unknown(self) -> frozenset[Code]:
-        return frozenset(code for scan in self.scans for code in scan.unknown)
+
+@dataclass(slots=True, kw_only=True)
+class _Found:
+    """What a portion of notices comes to.
+
+    `owned` are scans with their policies, `nobodys` (number, notice) that have none; by notice how
+    many of its scans are owned, and the codes in them that no map has.
+    """
+
+    owned: list[tuple[str, _Read, CarrierScan]] = field(default_factory=list)
+    nobodys: set[tuple[str, str]] = field(default_factory=set)
+    matched: Counter[str] = field(default_factory=Counter)
+    unknown: defaultdict[str, list[Code]] = field(default_factory=lambda: defaultdict(list))
 
 
 async def read_notices(
@@ -67,20 +81,21 @@ async def read_notices(
     )
     if not waiting:
         return 0
-    read = [_read(notice, codes) for notice in waiting]
-    numbers = {scan.number for one in read for scan in one.scans}
+    read = [_read(notice) for notice in waiting]
+    numbers = {number_of(scan) for one in read for scan in one.reading.scans}
     bearers = await store.list_bearers(tx, numbers, tenant_id=tenant_id)
-    matched = _matched(read, bearers, now)
-    if matched.scans:
-        await record_scans(
-            tx, plans, list(matched.scans.values()), tenant_id=tenant_id, now=now
-        )
-    readings = [_kept(one, matched.counts[one.notice.notice_id]) for one in read]
+    found = _found(read, bearers, codes, now)
+    if found.owned:
+        ids = {policy_id for policy_id, _, _ in found.owned}
+        held = await hold_histories(tx, ids, tenant_id=tenant_id)
+        scans = _received(found, held.history, codes)
+        await record_news(tx, plans, held, scans, tenant_id=tenant_id, now=now)
+    readings = [_kept(one, found) for one in read]
     await store.save_readings(tx, readings, tenant_id=tenant_id, at=at)
-    await _keep_unmatched(tx, matched, bearers, tenant_id=tenant_id)
+    await _keep_unmatched(tx, found.nobodys, bearers, tenant_id=tenant_id)
     # Last what all readers write to, so that they wait for each other as shortly as can be, and
     # always in one order.
-    await _count(tx, read, readings, tenant_id=tenant_id, at=at)
+    await _count(tx, read, readings, found, tenant_id=tenant_id, at=at)
     return len(waiting)
 
 
@@ -99,51 +114,61 @@ async def give_up_notice(tx: Tx, place: int, why: str, *, tenant_id: str, at: da
     await store.save_readings(tx, failed, tenant_id=tenant_id, at=at)
 
 
-def _read(notice: Waiting, codes: StatusMap) -> _Read:
+def _read(notice: Waiting) -> _Read:
     provider = PROVIDERS.get(notice.provider)
     if provider is None:
         return _Read(
             notice=notice, reading=Reading(), detail="The provider is no longer known."
         )
     try:
-        reading = provider.read(notice.body)
+        return _Read(notice=notice, reading=provider.read(notice.body))
     except Unreadable as wrong:
         return _Read(
             notice=notice, reading=Reading(), detail=str(wrong) or "It has no meaning."
         )
-    scans = tuple(neutral(scan, provider, codes) for scan in reading.scans)
-    return _Read(notice=notice, reading=reading, scans=scans)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Matched:
-    """Scans by policy and key, the number of each notice's, and (number, notice) that are nobody's."""
-
-    scans: dict[tuple[str, str], ReceivedScan]
-    counts: Counter[str]
-    nobodys: set[tuple[str, str]]
-
-
-def _matched(read: Iterable[_Read], bearers: _Bearers, now: datetime) -> _Matched:
-    found = _Matched(scans={}, counts=Counter(), nobodys=set())
+def _found(read: Iterable[_Read], bearers: _Bearers, codes: StatusMap, now: datetime) -> _Found:
+    found = _Found()
     for one in read:
-        for scan in one.scans:
+        notice_id, provider = one.notice.notice_id, one.notice.provider
+        for scan in one.reading.scans:
+            number = number_of(scan)
             policy_id = owner(
-                bearers.get(scan.number, ()), scan.carrier, scan.occurred_at or now
+                bearers.get(number, ()),
+                carrier_of(provider, scan.carrier),
+                scan.happened.at or now,
             )
             if policy_id is None:
-                found.nobodys.add((scan.number, one.notice.notice_id))
-                continue
-            found.counts[one.notice.notice_id] += 1
-            key = (policy_id, scan.key)
-            known = found.scans.get(key)
-            # Most bodies tell all scans so far: one that is told twice is written once.
-            if known is None or (scan.is_withdrawn and not known.is_withdrawn):
-                found.scans[key] = _received(policy_id, scan, one.notice)
+                found.nobodys.add((number, notice_id))
+                meaning = codes.meaning(provider, scan.status, scan.sub)
+                found.unknown[notice_id] += unknown_in(meaning)
+            else:
+                found.matched[notice_id] += 1
+                found.owned.append((policy_id, one, scan))
     return found
 
 
-def _received(policy_id: str, scan: NeutralScan, notice: Waiting) -> ReceivedScan:
+def _received(found: _Found, history: History, codes: StatusMap) -> list[ReceivedScan]:
+    """Of the owned scans those that may be news: most bodies tell all scans so far, over and over."""
+    received: dict[tuple[str, str], ReceivedScan] = {}
+    for policy_id, one, scan in found.owned:
+        provider = PROVIDERS[one.notice.provider]
+        key = (policy_id, key_of(scan, provider.name))
+        may_replace = one.notice.is_again or scan.is_withdrawn
+        if not may_replace and (key in received or key[1] in history.get(policy_id, ())):
+            continue
+        told = neutral(scan, provider, codes)
+        found.unknown[one.notice.notice_id] += told.unknown
+        # What is taken back is so, whatever else is told of it.
+        if key not in received or told.is_withdrawn:
+            received[key] = _as_received(policy_id, told, one.notice, may_replace=may_replace)
+    return list(received.values())
+
+
+def _as_received(
+    policy_id: str, scan: NeutralScan, notice: Waiting, *, may_replace: bool
+) -> ReceivedScan:
     return ReceivedScan(
         policy_id=policy_id,
         scan_id=scan.key,
@@ -159,7 +184,7 @@ def _received(policy_id: str, scan: NeutralScan, notice: Waiting) -> ReceivedSca
         is_zoned=scan.is_zoned,
         is_trusted=scan.is_trusted,
         is_withdrawn=scan.is_withdrawn,
-        may_replace=notice.is_again or scan.is_withdrawn,
+        may_replace=may_replace,
     )
 
 
@@ -167,6 +192,7 @@ async def _count(
     tx: Tx,
     read: Sequence[_Read],
     readings: Sequence[NoticeReading],
+    found: _Found,
     *,
     tenant_id: str,
     at: datetime,
@@ -176,7 +202,7 @@ async def _count(
         telemetry.count_tracking_read(
             reading.provider, reading.state, None if one.notice.is_again else lag
         )
-    if unknown := _unknown_codes(read):
+    if unknown := _unknown_codes(read, found):
         await store.add_unknown_codes(tx, unknown, tenant_id=tenant_id, at=at)
     if tallies := _tallies([one.notice for one in read if not one.notice.is_again], tenant_id):
         await store.count_tracking(tx, tallies)
@@ -199,45 +225,46 @@ def _tallies(new: Iterable[Waiting], tenant_id: str) -> list[Tally]:
     ]
 
 
-def _kept(one: _Read, matched: int) -> NoticeReading:
+def _kept(one: _Read, found: _Found) -> NoticeReading:
+    notice_id = one.notice.notice_id
     return NoticeReading(
-        notice_id=one.notice.notice_id,
+        notice_id=notice_id,
         provider=one.notice.provider,
         state="UNREADABLE" if one.detail else "READ",
         message_id=_text(one.reading.message_id, MAX_CODE),
         kind=_text(one.reading.kind, MAX_CODE),
         detail=_text(one.detail, MAX_DETAIL),
-        scans=len(one.scans),
-        matched=matched,
-        unknown=sum(bool(scan.unknown) for scan in one.scans),
+        scans=len(one.reading.scans),
+        matched=found.matched[notice_id],
+        unknown=len(set(found.unknown.get(notice_id, ()))),
     )
 
 
 def _unknown_codes(
-    read: Sequence[_Read],
+    read: Iterable[_Read], found: _Found
 ) -> dict[tuple[str, str, str], tuple[int, str]]:
     """By (provider, kind, code): in how many notices, and one of them."""
-    found: dict[tuple[str, str, str], tuple[int, str]] = {}
+    seen: dict[tuple[str, str, str], tuple[int, str]] = {}
     for one in read:
-        for code in one.unknown:
-            key = (one.notice.provider, code.kind, _text(code.code, MAX_CODE))
-            count, _ = found.get(key, (0, ""))
-            found[key] = (count + 1, one.notice.notice_id)
-    return found
+        for code in set(found.unknown.get(one.notice.notice_id, ())):
+            key = (one.notice.provider, code.kind, code.code)
+            count, _ = seen.get(key, (0, ""))
+            seen[key] = (count + 1, one.notice.notice_id)
+    return seen
 
 
 async def _keep_unmatched(
-    tx: Tx, matched: _Matched, bearers: _Bearers, *, tenant_id: str
+    tx: Tx, nobodys: Set[tuple[str, str]], bearers: _Bearers, *, tenant_id: str
 ) -> None:
     """What is nobody's is read again when a policy takes its number, and that may be just now.
 
     After the policies, as whoever names a parcel holds its policy first and the number then.
     """
-    if not matched.nobodys:
+    if not nobodys:
         return
-    numbers = {number for number, _ in matched.nobodys}
+    numbers = {number for number, _ in nobodys}
     await store.lock_numbers(tx, numbers, tenant_id=tenant_id)
-    await store.insert_unmatched(tx, matched.nobodys, tenant_id=tenant_id)
+    await store.insert_unmatched(tx, nobodys, tenant_id=tenant_id)
     after = await store.list_bearers(tx, numbers, tenant_id=tenant_id)
     taken = [number for number in numbers if _ids(after, number) != _ids(bearers, number)]
     if taken:
