@@ -37,13 +37,14 @@ class TrackingNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A notice to be read; `is_again` where it was read before."""
+    """A notice to be read, with its places in the queue; `is_again` where it was read before."""
 
     notice_id: str
     provider: str
     body: bytes
     received_at: datetime
     is_again: bool
+    places: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,40 +123,27 @@ async def insert_tracking_notices(tx: Tx, notices: Sequence[TrackingNotice]) -> 
     return {row["notice_id"] for row in rows}
 
 
-async def list_waiting_places(tx: Tx, *, tenant_id: str, limit: int) -> list[int]:
-    """The places in the queue of the oldest that wait."""
-    rows = await tx.fetch(
-        "SELECT id FROM tracking_queue WHERE tenant_id = $1 ORDER BY id LIMIT $2",
-        tenant_id,
-        limit,
-    )
-    return [row["id"] for row in rows]
-
-
-async def take_waiting_notices(
-    tx: Tx, *, tenant_id: str, limit: int, place: int | None = None
+async def list_waiting_notices(
+    tx: Tx, *, tenant_id: str, behind: int, limit: int
 ) -> list[Waiting]:
-    """The oldest that nobody else reads, out of the queue with this transaction's commit.
-
-    In no order: what they say comes to the same in any. `place`: that one of the queue alone.
-    """
+    """The oldest that wait behind that place of the queue, each once."""
     rows = await tx.fetch(
         """
-        WITH taken AS (
-            DELETE FROM tracking_queue WHERE id IN (
-                SELECT id FROM tracking_queue
-                WHERE tenant_id = $1 AND ($3::bigint IS NULL OR id = $3)
-                ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
-            ) AND tenant_id = $1 RETURNING notice_id, is_again
-        )
-        SELECT n.notice_id, n.provider, n.body, n.received_at, t.is_again
-        FROM (SELECT notice_id, bool_or(is_again) AS is_again FROM taken GROUP BY notice_id) AS t
+        SELECT n.notice_id, n.provider, n.body, n.received_at, q.is_again, q.places
+        FROM (
+            SELECT notice_id, bool_or(is_again) AS is_again, array_agg(id) AS places
+            FROM (
+                SELECT id, notice_id, is_again FROM tracking_queue
+                WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3
+            ) AS oldest
+            GROUP BY notice_id
+        ) AS q
         JOIN tracking_notices n USING (notice_id)
-        WHERE n.tenant_id = $1
+        WHERE n.tenant_id = $1 ORDER BY q.places
         """,
         tenant_id,
+        behind,
         limit,
-        place,
     )
     return [
         Waiting(
@@ -164,9 +152,23 @@ async def take_waiting_notices(
             body=row["body"],
             received_at=row["received_at"],
             is_again=row["is_again"],
+            places=tuple(row["places"]),
         )
         for row in rows
     ]
+
+
+async def take_waiting_notices(
+    tx: Tx, notices: Sequence[Waiting], *, tenant_id: str
+) -> list[Waiting]:
+    """Those that still wait, out of the queue with this transaction's commit."""
+    rows = await tx.fetch(
+        "DELETE FROM tracking_queue WHERE id = ANY ($2) AND tenant_id = $1 RETURNING id",
+        tenant_id,
+        [place for notice in notices for place in notice.places],
+    )
+    taken = {row["id"] for row in rows}
+    return [notice for notice in notices if not taken.isdisjoint(notice.places)]
 
 
 async def list_waiting_tenants(connection: Any, *, limit: int) -> list[str]:

@@ -45,7 +45,13 @@ from services.policy.usecases.payments import (
 from services.policy.usecases.policies import BindPolicy, bind_policy, change_contact
 from services.policy.usecases.refunds import LAPSE, WARN, SettleRefund, settle_refund
 from services.policy.usecases.stories import PLAY, play_story
-from services.policy.usecases.tracking import READ_TRACKING, give_up_notice, read_notices
+from services.policy.usecases.tracking import (
+    READ_TRACKING,
+    ReadNotice,
+    give_up_notice,
+    next_notices,
+    work_notices,
+)
 from services.policy.usecases.tracking_hooks import (
     close_tracking_hook,
     open_tracking_hook,
@@ -66,6 +72,7 @@ __all__ = [
     "CancelPolicy",
     "DispatchParcel",
     "ParcelHistory",
+    "ReadNotice",
     "RecordPayment",
     "ScanOutcome",
     "SettleRefund",
@@ -88,12 +95,12 @@ __all__ = [
     "invalidate_policy",
     "lapse_top_up",
     "name_parcel",
+    "next_notices",
     "notices_behind",
     "open_hook",
     "open_tracking_hook",
     "parcel_history",
     "play_story",
-    "read_notices",
     "record_payment",
     "record_scans",
     "request_documents",
@@ -104,5 +111,6 @@ __all__ = [
     "upload_batch",
     "void_policy",
     "warn_top_up",
+    "work_notices",
     "work_rows",
 ]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
+import structlog
+
 from libs.common import telemetry
 from libs.common.db import Tx
 from libs.common.plans.book import PlanBook
@@ -35,15 +37,18 @@ NOTICES_AT_ONCE = 500
 MAX_DETAIL = 500
 MAX_CODE = 128
 
+_log = structlog.get_logger()
+
 _Bearers = Mapping[str, Sequence[Bearer]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
+class ReadNotice:
     """A notice with its scans in its provider's words; `detail` says why it has none."""
 
     notice: Waiting
     reading: Reading
+    state: str = "READ"
     detail: str = ""
 
 
@@ -55,33 +60,39 @@ class _Found:
     many of its scans are owned, and the codes in them that no map has.
     """
 
-    owned: list[tuple[str, _Read, CarrierScan]] = field(default_factory=list)
+    owned: list[tuple[str, ReadNotice, CarrierScan]] = field(default_factory=list)
     nobodys: set[tuple[str, str]] = field(default_factory=set)
     matched: Counter[str] = field(default_factory=Counter)
     unknown: defaultdict[str, list[Code]] = field(default_factory=lambda: defaultdict(list))
 
 
-async def read_notices(
+async def next_notices(tx: Tx, *, tenant_id: str, behind: int = 0) -> list[ReadNotice]:
+    """The tenant's oldest notices that wait behind that place of the queue, read; none where none do."""
+    waiting = await store.list_waiting_notices(
+        tx, tenant_id=tenant_id, behind=behind, limit=NOTICES_AT_ONCE
+    )
+    return [_read(notice) for notice in waiting]
+
+
+async def work_notices(
     tx: Tx,
     plans: PlanBook,
     codes: StatusMap,
+    notices: Sequence[ReadNotice],
     *,
     tenant_id: str,
     now: datetime,
     at: datetime,
-    place: int | None = None,
-) -> int:
-    """Read the tenant's oldest notices that wait, and move the policies of their parcels; how many.
+) -> None:
+    """Put what the notices say into their parcels' histories, and move the policies.
 
-    `place`: that one of the queue alone. `at` is real time. A notice whose parcel is nobody's waits
-    for a policy that has its number.
+    `at` is real time. A notice whose parcel is nobody's waits for a policy that has its number.
     """
-    waiting = await store.take_waiting_notices(
-        tx, tenant_id=tenant_id, limit=NOTICES_AT_ONCE, place=place
+    taken = await store.take_waiting_notices(
+        tx, [one.notice for one in notices], tenant_id=tenant_id
     )
-    if not waiting:
-        return 0
-    read = [_read(notice) for notice in waiting]
+    still = {notice.notice_id for notice in taken}
+    read = [one for one in notices if one.notice.notice_id in still]
     numbers = {number_of(scan) for one in read for scan in one.reading.scans}
     bearers = await store.list_bearers(tx, numbers, tenant_id=tenant_id)
     found = _found(read, bearers, codes, now)
@@ -93,15 +104,14 @@ async def read_notices(
     readings = [_kept(one, found) for one in read]
     await store.save_readings(tx, readings, tenant_id=tenant_id, at=at)
     await _keep_unmatched(tx, found.nobodys, bearers, tenant_id=tenant_id)
-    # Last what all readers write to, so that they wait for each other as shortly as can be, and
-    # always in one order.
     await _count(tx, read, readings, found, tenant_id=tenant_id, at=at)
-    return len(waiting)
 
 
-async def give_up_notice(tx: Tx, place: int, why: str, *, tenant_id: str, at: datetime) -> None:
+async def give_up_notice(
+    tx: Tx, read: ReadNotice, why: str, *, tenant_id: str, at: datetime
+) -> None:
     """A notice that cannot be worked by our own fault stands aside, to be read again."""
-    taken = await store.take_waiting_notices(tx, tenant_id=tenant_id, limit=1, place=place)
+    taken = await store.take_waiting_notices(tx, [read.notice], tenant_id=tenant_id)
     failed = [
         NoticeReading(
             notice_id=notice.notice_id,
@@ -114,21 +124,26 @@ async def give_up_notice(tx: Tx, place: int, why: str, *, tenant_id: str, at: da
     await store.save_readings(tx, failed, tenant_id=tenant_id, at=at)
 
 
-def _read(notice: Waiting) -> _Read:
+def _read(notice: Waiting) -> ReadNotice:
     provider = PROVIDERS.get(notice.provider)
     if provider is None:
-        return _Read(
-            notice=notice, reading=Reading(), detail="The provider is no longer known."
-        )
+        return _without_meaning(notice, "UNREADABLE", "The provider is no longer known.")
     try:
-        return _Read(notice=notice, reading=provider.read(notice.body))
+        return ReadNotice(notice=notice, reading=provider.read(notice.body))
     except Unreadable as wrong:
-        return _Read(
-            notice=notice, reading=Reading(), detail=str(wrong) or "It has no meaning."
-        )
+        return _without_meaning(notice, "UNREADABLE", str(wrong) or "It has no meaning.")
+    except Exception as failure:  # noqa: BLE001  a reader's bug takes no neighbour with it
+        _log.error("tracking_not_read", notice=notice.notice_id, exc_info=failure)
+        return _without_meaning(notice, "FAILED", repr(failure))
 
 
-def _found(read: Iterable[_Read], bearers: _Bearers, codes: StatusMap, now: datetime) -> _Found:
+def _without_meaning(notice: Waiting, state: str, detail: str) -> ReadNotice:
+    return ReadNotice(notice=notice, reading=Reading(), state=state, detail=detail)
+
+
+def _found(
+    read: Iterable[ReadNotice], bearers: _Bearers, codes: StatusMap, now: datetime
+) -> _Found:
     found = _Found()
     for one in read:
         notice_id, provider = one.notice.notice_id, one.notice.provider
@@ -190,7 +205,7 @@ def _as_received(
 
 async def _count(
     tx: Tx,
-    read: Sequence[_Read],
+    read: Sequence[ReadNotice],
     readings: Sequence[NoticeReading],
     found: _Found,
     *,
@@ -225,12 +240,12 @@ def _tallies(new: Iterable[Waiting], tenant_id: str) -> list[Tally]:
     ]
 
 
-def _kept(one: _Read, found: _Found) -> NoticeReading:
+def _kept(one: ReadNotice, found: _Found) -> NoticeReading:
     notice_id = one.notice.notice_id
     return NoticeReading(
         notice_id=notice_id,
         provider=one.notice.provider,
-        state="UNREADABLE" if one.detail else "READ",
+        state=one.state,
         message_id=_text(one.reading.message_id, MAX_CODE),
         kind=_text(one.reading.kind, MAX_CODE),
         detail=_text(one.detail, MAX_DETAIL),
@@ -241,7 +256,7 @@ def _kept(one: _Read, found: _Found) -> NoticeReading:
 
 
 def _unknown_codes(
-    read: Iterable[_Read], found: _Found
+    read: Iterable[ReadNotice], found: _Found
 ) -> dict[tuple[str, str, str], tuple[int, str]]:
     """By (provider, kind, code): in how many notices, and one of them."""
     seen: dict[tuple[str, str, str], tuple[int, str]] = {}
