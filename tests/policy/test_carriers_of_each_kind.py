@@ -3,8 +3,6 @@
 from collections import Counter
 from typing import Any
 
-import pytest
-
 from services.policy.tracking import PROVIDERS
 from tests.policy.conftest import Shop, answered, refused
 from tests.policy.posting import Sender, read_waiting
@@ -39,26 +37,24 @@ async def test_each_provider_posts_and_is_read(shop: Shop) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("provider", "scheme"),
-    [
-        (provider.name, scheme)
-        for provider in PROVIDERS.values()
-        for scheme in [*provider.schemes][1:]
-    ],
-)
-async def test_a_provider_may_prove_itself_in_another_way(
-    shop: Shop, provider: str, scheme: str
-) -> None:
-    body = bodies_of(provider)[0]
-    sender = await Sender.opened(shop, provider, scheme=scheme)
+async def test_a_provider_may_prove_itself_in_another_way(shop: Shop) -> None:
+    for known in PROVIDERS.values():
+        for scheme in [*known.schemes][1:]:
+            body = bodies_of(known.name)[0]
+            sender = await Sender.opened(shop, known.name, scheme=scheme)
 
-    answered(await sender.post(body), PROVIDERS[provider].status)
-    elsewhere = sender.path.replace(sender.secret, "other")
-    by_another = Sender(
-        shop=shop, provider=provider, path=elsewhere, secret="other", scheme=scheme
-    )
-    refused(await by_another.post(body), 401, "bad-signature")
+            answered(await sender.post(body), known.status)
+            by_another = Sender(
+                shop=shop,
+                provider=known.name,
+                path=sender.path.replace(sender.secret, "other"),
+                secret="other",
+                scheme=scheme,
+            )
+            refused(await by_another.post(body), 401, "bad-signature")
+            await shop.policies.delete(
+                f"/v1/tracking-hooks/{known.name}", headers=shop.token(shop.tenant)
+            )
 
 
 async def test_xml_that_cannot_be_read_is_kept_as_that(shop: Shop) -> None:
