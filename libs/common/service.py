@@ -53,6 +53,11 @@ class Running:
     # How much of a tenant's still waits to be worked, besides events and deadlines.
     waiting: "Waiting | None" = None
 
+    def wake(self, name: str) -> None:
+        """There is work for these rounds; another process's find it by themselves."""
+        if (rounds := self.rounds.get(name)) is not None:
+            rounds.wake()
+
     def peer(self, name: str) -> Peer:
         """Another of our services, to be asked on a tenant's behalf."""
         url: str = getattr(self.settings, f"{name}_url")

@@ -20,7 +20,7 @@ from tests.policy.builders import Json, amount
 # What has to answer anybody: health, numbers, and the document.
 OPEN = {web.HEALTH, web.READY, web.METRICS, "/openapi.json"}
 
-# Whose senders sign the body instead: tests/policy/test_notices.py, test_carriers.py.
+# Whose senders sign the body instead: tests/policy/test_premium.py, tests/policy/test_carriers.py.
 SIGNED = {"/v1/tenants/{tenant_id}/payment-hooks/{hook_id}", "/v1/tracking/{provider}"}
 
 # A valid body for each route that has an id in its path and reads JSON, by the route's name.

@@ -153,8 +153,8 @@ class TrackingDesk:
         """One transaction; of the same notice twice the first is new."""
         async with self._db.transaction(*sorted({one.tenant_id for one in batch})) as tx:
             new = await store.insert_tracking_notices(tx, batch)
-        if new and (rounds := self._running.rounds.get(READ_TRACKING)) is not None:
-            rounds.wake()
+        if new:
+            self._running.wake(READ_TRACKING)
         results: list[bool | Exception] = []
         for notice in batch:
             results.append(notice.notice_id in new)

@@ -25,12 +25,17 @@ from libs.common.pagination import (
     span,
 )
 from libs.common.problems import problem_responses
-from libs.common.sealed import Sealer
 from libs.common.service import Db, Parts
 from libs.common.signatures import BadSecret, BadSignature
-from libs.common.wire import Body, OneLine, View, Whole
+from libs.common.wire import Body, View, Whole
 from services.policy import store, usecases
-from services.policy.api.parts import JSON
+from services.policy.api.parts import (
+    JSON,
+    MAX_OVERLAP_HOURS,
+    SECRET_BYTES,
+    Secret,
+    sealer_of,
+)
 from services.policy.api.providers import PROVIDERS
 from services.policy.store import Hook, Notice, UnknownHook
 
@@ -40,11 +45,6 @@ signed = APIRouter(prefix="/v1", tags=["payment hooks"], dependencies=[SIGNED])
 
 _hooks: Listing[Moment] = Listing("payment-hooks", tuple[datetime, str])
 _notices: Listing[Moment] = Listing("payment-notices", tuple[datetime, str])
-
-SECRET_BYTES = 32
-MAX_OVERLAP_HOURS = 168
-
-Secret = Annotated[str, OneLine(200)]
 
 
 class HookRequest(Body):
@@ -130,7 +130,7 @@ async def open_hook(
     """Let a payment provider tell us of payments, refunds and disputes."""
     key = await key_of(request, caller.tenant_id)
     secret = _secret(body.provider, body.secret)
-    sealed = _sealer(request).seal(secret.encode())
+    sealed = sealer_of(request).seal(secret.encode())
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.replay(tx)) is not None:
             return answer
@@ -157,7 +157,7 @@ async def rotate_secret(
     async with db.transaction(caller.tenant_id) as tx:
         hook = await store.get_hook(tx, hook_id, tenant_id=caller.tenant_id)
     secret = _secret(hook.provider, body.secret)
-    sealed = _sealer(request).seal(secret.encode())
+    sealed = sealer_of(request).seal(secret.encode())
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.replay(tx)) is not None:
             return answer
@@ -272,7 +272,7 @@ def _secret(provider: str, given: str | None) -> str:
 
 
 def _good_secrets(request: Request, hook: Hook, now: datetime) -> list[str]:
-    sealer = _sealer(request)
+    sealer = sealer_of(request)
     good = [sealer.open(hook.sealed_secret).decode()]
     former, until = hook.sealed_former, hook.former_until
     if former is not None and until is not None and now < until:
@@ -282,8 +282,3 @@ def _good_secrets(request: Request, hook: Hook, now: datetime) -> list[str]:
 
 def _headers(request: Request) -> signatures.Headers:
     return {name: request.headers.getlist(name) for name in request.headers}
-
-
-def _sealer(request: Request) -> Sealer:
-    sealer: Sealer = request.app.state.sealer
-    return sealer

@@ -2,8 +2,11 @@
 
 from typing import Annotated, Final
 
+from fastapi import Request
+
 from libs.common import history
 from libs.common.db import Tx
+from libs.common.sealed import Sealer
 from libs.common.wire import IdOf, Matching, OneLine
 from services.policy import store
 from services.policy.api.views import PolicyView
@@ -14,6 +17,16 @@ JSON: Final = "application/json"
 Carrier = Annotated[str, OneLine(64)]
 Country = Annotated[str, Matching("[A-Z]{2}", "a country of ISO 3166-1 such as DE")]
 PolicyId = Annotated[str, IdOf("pol")]
+
+# Of whoever posts to us: how long a secret of ours is, and how long a former one may be good.
+SECRET_BYTES: Final = 32
+MAX_OVERLAP_HOURS: Final = 168
+Secret = Annotated[str, OneLine(200)]
+
+
+def sealer_of(request: Request) -> Sealer:
+    sealer: Sealer = request.app.state.sealer
+    return sealer
 
 
 async def view_of(tx: Tx, policy: Policy) -> PolicyView:

@@ -26,13 +26,18 @@ from libs.common.pagination import (
     span,
 )
 from libs.common.problems import problem_responses
-from libs.common.sealed import Sealer
 from libs.common.service import Db
 from libs.common.signatures import BadSecret
 from libs.common.wire import Body, OneLine, View, Whole
 from services.policy import store, usecases
 from services.policy.api.carriers import UnknownProvider, desk_of, provider_of
-from services.policy.api.parts import JSON
+from services.policy.api.parts import (
+    JSON,
+    MAX_OVERLAP_HOURS,
+    SECRET_BYTES,
+    Secret,
+    sealer_of,
+)
 from services.policy.store import (
     HasTrackingHook,
     KeptNotice,
@@ -49,12 +54,9 @@ router = web.api_router("/v1", tags=["tracking hooks"])
 _notices: Listing[Moment] = Listing("tracking-notices", tuple[datetime, str])
 _codes: Listing[tuple[str, str, str]] = Listing("tracking-codes", tuple[str, str, str])
 
-SECRET_BYTES = 32
 _BYTES = "application/octet-stream"
-MAX_OVERLAP_HOURS = 168
 MIN_SECRET_CHARACTERS = 8
 
-Secret = Annotated[str, OneLine(200)]
 Scheme = Annotated[str, OneLine(32)]
 
 
@@ -239,7 +241,7 @@ async def open_tracking_hook(
         tenant_id=caller.tenant_id,
         provider=provider.name,
         scheme=_scheme(provider, body.scheme) or next(iter(provider.schemes)),
-        sealed_secret=_sealer(request).seal(secret.encode()),
+        sealed_secret=sealer_of(request).seal(secret.encode()),
         created_at=system_now(),
     )
     async with db.transaction(caller.tenant_id) as tx:
@@ -267,7 +269,7 @@ async def rotate_tracking_secret(
     key = await key_of(request, caller.tenant_id)
     known = provider_of(provider)
     secret = _secret(known, body.secret)
-    sealed = _sealer(request).seal(secret.encode())
+    sealed = sealer_of(request).seal(secret.encode())
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.replay(tx)) is not None:
             return answer
@@ -452,8 +454,3 @@ def _path(hook: TrackingHook, secret: str | None) -> str:
     if secret is not None and (token := scheme.url_token(secret)) is not None:
         query["token"] = token
     return f"/v1/tracking/{hook.provider}?{urlencode(query)}"
-
-
-def _sealer(request: Request) -> Sealer:
-    sealer: Sealer = request.app.state.sealer
-    return sealer
