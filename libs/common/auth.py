@@ -47,6 +47,9 @@ TRACKING_WRITE: Final = "tracking:write"
 CLAIMS_WRITE: Final = "claims:write"
 CLAIMS_READ: Final = "claims:read"
 CLAIMS_DECIDE: Final = "claims:decide"
+CLAIMS_MANAGE: Final = "claims:manage"
+CLAIMS_REVIEW: Final = "claims:review"
+PAYOUTS_APPROVE: Final = "payouts:approve"
 PAYOUTS_SETTLE: Final = "payouts:settle"
 CLOCKS_WRITE: Final = "clocks:write"
 NOTIFICATIONS_READ: Final = "notifications:read"
@@ -68,6 +71,9 @@ SCOPES: Final[Mapping[str, str]] = {
     CLAIMS_WRITE: "file claims, add evidence and appeal",
     CLAIMS_READ: "see claims and how they were decided",
     CLAIMS_DECIDE: "decide claims that are referred to a person",
+    CLAIMS_MANAGE: "decide claims and appeals that are beyond an adjudicator",
+    CLAIMS_REVIEW: "decide appeals as the independent reviewer",
+    PAYOUTS_APPROVE: "agree to payouts that need two people",
     PAYOUTS_SETTLE: "record that money has moved",
     CLOCKS_WRITE: "move a sandbox's test clock",
     NOTIFICATIONS_READ: "see what was sent, and follow the event feed",

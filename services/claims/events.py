@@ -93,12 +93,149 @@ class ClaimDecided(ClaimEvent, frozen=True, kw_only=True):
     plan_version: int = 0
     decided_by: str = "engine"
     decided_at: datetime
+    # Codes that made the engine hand an approval to a person; they deny nothing.
+    signals: tuple[str, ...] = ()
+    # A person has proposed it, and another has to agree.
+    awaits_approval: bool = False
 
 
 class EvidenceAdded(ClaimEvent, frozen=True, kw_only=True):
     evidence_id: str
     kind: str
     sha256: str
+
+
+class EvidenceRequested(ClaimEvent, frozen=True, kw_only=True):
+    """What the claimant is asked for, all at once. `missing` as in ClaimDecided: `a|b+c`.
+
+    `info_until` is the last local day to answer, `grace_until` the last one for papers that may
+    follow; `asked_by` is the engine or a person, who may say more in `message`.
+    """
+
+    request_id: str
+    missing: tuple[str, ...]
+    asked_by: str
+    asked_at: datetime
+    info_until: date | None = None
+    grace_until: date | None = None
+    message: str = ""
+
+
+class EvidenceReminded(ClaimEvent, frozen=True, kw_only=True):
+    """The last days of an unanswered request have come."""
+
+    request_id: str
+    missing: tuple[str, ...]
+    until: date
+
+
+class ClaimWithdrawn(ClaimEvent, frozen=True, kw_only=True):
+    """`replaced_by` is the claim of another peril that took its place (JS-12)."""
+
+    peril: str
+    withdrawn_at: datetime
+    replaced_by: str = ""
+
+
+class ApprovalRequested(ClaimEvent, frozen=True, kw_only=True):
+    """A second person has to agree: `about` a decision or a payout, by its id."""
+
+    about: str
+    subject_id: str
+    why: str
+    asked_by: str
+    asked_at: datetime
+
+
+class ApprovalAnswered(ClaimEvent, frozen=True, kw_only=True):
+    about: str
+    subject_id: str
+    is_granted: bool
+    answered_by: str
+    answered_at: datetime
+
+
+class ClaimOverdue(ClaimEvent, frozen=True, kw_only=True):
+    """A promised day has passed, for staff: `level` TARGET or BREACH of a `clock`.
+
+    DECIDE, PAY, ADVANCE, CARRIER_REPLY or APPEAL_DECIDE; `category` is the plan's for DECIDE.
+    """
+
+    clock: str
+    level: str
+    due_on: date
+    category: str = ""
+    is_priority: bool = False
+
+
+class ClaimAppealed(ClaimEvent, frozen=True, kw_only=True):
+    """`body` decides it, by `decide_by`: the last local day."""
+
+    appeal_id: str
+    tier: int
+    body: str
+    filed_at: datetime
+    decide_by: date | None = None
+
+
+class AppealDecided(ClaimEvent, frozen=True, kw_only=True):
+    """UPHELD: the decision stands; VARIED: `decision_id` is a new one, `payout` what it pays in all.
+
+    The next tier may be filed until `file_by`, unless it `is_final`.
+    """
+
+    appeal_id: str
+    tier: int
+    result: str
+    payout: Money
+    is_final: bool
+    decided_by: str
+    decided_at: datetime
+    decision_id: str = ""
+    file_by: date | None = None
+
+
+class ClaimClosed(ClaimEvent, frozen=True, kw_only=True):
+    """Nothing more can come of it: no appeal is possible, and its money is settled."""
+
+    outcome: str
+    paid: Money
+    closed_at: datetime
+
+
+class VoucherIssued(ClaimEvent, frozen=True, kw_only=True):
+    """For one second shipment (CS-29); `expires_on` is its last local day."""
+
+    voucher_id: str
+    amount: Money
+    issued_at: datetime
+    expires_on: date | None = None
+
+
+class VoucherUsed(ClaimEvent, frozen=True, kw_only=True):
+    """`second_fee` = `covered` + `customer_pays`; what was left of the voucher `lapsed`."""
+
+    voucher_id: str
+    second_fee: Money
+    covered: Money
+    customer_pays: Money
+    lapsed: Money
+    used_at: datetime
+
+
+class VoucherLapsed(ClaimEvent, frozen=True, kw_only=True):
+    voucher_id: str
+    amount: Money
+    lapsed_at: datetime
+
+
+class RepaymentDue(ClaimEvent, frozen=True, kw_only=True):
+    """The customer owes money back. `why`: CARRIER_PAID_LATE, PARCEL_FOUND or FRAUD."""
+
+    repayment_id: str
+    why: str
+    amount: Money
+    due_at: datetime
 
 
 class PayoutSent(ClaimEvent, frozen=True, kw_only=True):
@@ -141,7 +278,20 @@ EVENTS = (
     ClaimNoticeClosed,
     ClaimFiled,
     ClaimDecided,
+    ClaimWithdrawn,
+    ClaimAppealed,
+    AppealDecided,
+    ClaimOverdue,
+    ClaimClosed,
     EvidenceAdded,
+    EvidenceRequested,
+    EvidenceReminded,
+    ApprovalRequested,
+    ApprovalAnswered,
+    VoucherIssued,
+    VoucherUsed,
+    VoucherLapsed,
+    RepaymentDue,
     PayoutSent,
     PayoutSettled,
     AdvancePaid,

@@ -120,7 +120,7 @@ async def test_a_parcel_delivered_on_day_61_is_paid_a_fifth_of_its_freight(desk:
     assert "CS-26" in decision["rule_ids"]
     assert (decision["plan"], decision["plan_version"]) == ("cssecure", 2)
     (payout,) = claim["payouts"]
-    assert (payout["state"], payout["amount"]["amount_minor"]) == ("CREATED", 7_000)
+    assert (payout["state"], payout["amount"]["amount_minor"]) == ("APPROVED", 7_000)
     assert await desk.balances() == {"claims": 7_000, "payout": -7_000}
 
 

@@ -36,7 +36,7 @@ async def desk(app_of: AppOf, db_of: DbOf, token: Token) -> AsyncIterator[Desk]:
 @pytest.fixture
 async def claim(desk: Desk) -> Json:
     filed = await desk.a_claim()
-    assert [payout["state"] for payout in filed["payouts"]] == ["CREATED"]
+    assert [payout["state"] for payout in filed["payouts"]] == ["APPROVED"]
     return filed
 
 
@@ -114,7 +114,7 @@ async def test_while_the_policys_owner_is_away_no_money_goes_out(
     assert [line["event"] for line in log if line["log_level"] in ("warning", "error")] == [
         "deadline_waits"
     ]
-    assert (await desk.show(claim))["payouts"][0]["state"] == "CREATED"
+    assert (await desk.show(claim))["payouts"][0]["state"] == "APPROVED"
     # It is tried again later.
     assert list(await desk.deadlines()) == ["send_payout"]
 
@@ -265,7 +265,7 @@ async def test_a_failed_payout_is_sent_again_and_paid_once(desk: Desk, sent: Jso
     await settle(desk, sent, "FAILED", "bank-1")
     path = f"/v1/payouts/{sent['payouts'][0]['payout_id']}/retry"
     again = await desk.post(path, {})
-    assert again.json()["state"] == "CREATED"
+    assert again.json()["state"] == "APPROVED"
     refused(await desk.post(path, {}), 409, "payout-not-failed")
 
     await fire_due(desk.client, NOW)

@@ -320,7 +320,7 @@ def test_a_scope_outside_the_table_is_refused_when_the_route_is_made() -> None:
 
 def test_every_scope_says_what_it_is_for() -> None:
     assert all(SCOPES.values())
-    assert len(SCOPES) == 19
+    assert len(SCOPES) == 22
 
 
 # --- time ------------------------------------------------------------------------------------

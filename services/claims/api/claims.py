@@ -50,7 +50,7 @@ _listing: Listing[Moment] = Listing("claims", tuple[datetime, str])
 
 State = Literal[
     "NOTIFIED", "SUBMITTED", "DEFERRED", "INFO_REQUIRED", "ON_HOLD", "REFERRED", "APPROVED",
-    "DENIED", "PAYING", "PAID", "WITHDRAWN", "CLOSED",
+    "DENIED", "PAYING", "PAID", "UNDER_APPEAL", "RECOVERY", "WITHDRAWN", "CLOSED",
 ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What a decision makes of a claim: its state, when it is looked at again, what it pays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
@@ -11,6 +12,11 @@ from services.claims.domain.decision import Decision
 
 # While a claim is in one of these, news about its parcel or papers decides it anew.
 OPEN_STATES = frozenset({"SUBMITTED", "DEFERRED", "INFO_REQUIRED", "ON_HOLD", "REFERRED"})
+
+# A decision stands, and what becomes of its money moves the claim on. Beyond them: WITHDRAWN, CLOSED.
+STANDING_STATES = frozenset(
+    {"APPROVED", "DENIED", "PAYING", "PAID", "UNDER_APPEAL", "RECOVERY"}
+)
 
 # A first notice: it waits for its claimant, and nothing decides it.
 NOTIFIED = "NOTIFIED"
@@ -50,6 +56,23 @@ class PayoutSettledOtherwise(Conflict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Payout:
+    """CREATED waits for a second person; APPROVED is to be sent; a VOID one never is."""
+
+    payout_id: str
+    claim_id: str
+    policy_id: str
+    decision_id: str
+    amount: Money
+    instrument: str
+    state: str
+    kind: str = "PAYOUT"
+    reference: str | None = None
+    sent_at: datetime | None = None
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Of a payout: what later claims on the policy count as paid."""
 
@@ -83,6 +106,19 @@ class Parts:
 def state_after(decision: Decision, *, is_settled: bool) -> str:
     """The claim's state; a proposal that needs a person waits in REFERRED."""
     return decision.outcome.value if is_settled else "REFERRED"
+
+
+def standing(outcome: Outcome, payouts: Sequence[Payout]) -> str:
+    """The state of a claim whose decision stands, by what became of its money (2.7).
+
+    Money that failed is still being paid; an approval that leaves nothing to pay is paid.
+    """
+    if outcome is Outcome.DENIED:
+        return "DENIED"
+    states = {p.state for p in payouts if p.kind == "PAYOUT" and p.state != "VOID"}
+    if states & {"SENT", "FAILED"}:
+        return "PAYING"
+    return "APPROVED" if states & {"CREATED", "APPROVED"} else "PAID"
 
 
 def look_again_at(decision: Decision) -> datetime | None:
@@ -136,24 +172,9 @@ def merged(known: Findings, found: Findings) -> Findings:
     return replace(known, **changes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payout:
-    payout_id: str
-    claim_id: str
-    policy_id: str
-    decision_id: str
-    amount: Money
-    instrument: str
-    state: str
-    kind: str = "PAYOUT"
-    reference: str | None = None
-    sent_at: datetime | None = None
-    settled_at: datetime | None = None
-
-
 def settle(payout: Payout, state: str, reference: str) -> bool:
     """Whether the answer is news: the same answer again is none, another one is refused."""
-    if payout.state in ("CREATED", "VOID"):
+    if payout.state in ("CREATED", "APPROVED", "VOID"):
         raise PayoutNotSent(f"Payout {payout.payout_id} was not instructed yet.")
     if payout.state == "SENT":
         return True

@@ -327,6 +327,21 @@ async def find_latest_decision(tx: Tx, claim_id: str, *, tenant_id: str) -> Kept
     return None if row is None else _decision(row)
 
 
+async def find_standing_decision(
+    tx: Tx, claim_id: str, *, tenant_id: str
+) -> KeptDecision | None:
+    """The latest that was settled: what the claim's money and its appeals go by."""
+    row = await tx.fetchrow(
+        """
+        SELECT * FROM decisions WHERE claim_id = $1 AND tenant_id = $2 AND is_settled
+        ORDER BY number DESC LIMIT 1
+        """,
+        claim_id,
+        tenant_id,
+    )
+    return None if row is None else _decision(row)
+
+
 def _claim(row: Row) -> FiledClaim:
     return FiledClaim(
         claim=Claim(

@@ -236,6 +236,21 @@ async def lock_claim(tx: Tx, claim_id: str, *, tenant_id: str) -> tuple[Cover, F
     return cover, await store.get_claim(tx, claim_id, tenant_id=tenant_id)
 
 
+async def restand(tx: Tx, filed: FiledClaim) -> FiledClaim:
+    """The claim in the state that its decision and its money give it.
+
+    One that is open, withdrawn or closed stays as it is.
+    """
+    if filed.state not in filing.STANDING_STATES:
+        return filed
+    latest = await store.find_standing_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    assert latest is not None, "what is not open is decided"
+    payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    stands = replace(filed, state=filing.standing(Outcome(latest.outcome), payouts))
+    await store.save_claim(tx, stands)
+    return stands
+
+
 async def announce(tx: Tx, filed: FiledClaim, event: ClaimEvent, *, now: datetime) -> None:
     await outbox.append(
         tx, Announcement(tenant_id=filed.tenant_id, key=filed.key, event=event), now=now
@@ -344,9 +359,7 @@ async def _pay(
     )
     left = decision.payout - gone
     if left.amount_minor <= 0:
-        paid = replace(filed, state="PAID")
-        await store.save_claim(tx, paid)
-        return paid
+        return await restand(tx, filed)
     payout = Payout(
         payout_id=new_id("pyt"),
         claim_id=filed.claim_id,
@@ -354,7 +367,7 @@ async def _pay(
         decision_id=decision_id,
         amount=left,
         instrument=decision.instrument,
-        state="CREATED",
+        state="APPROVED",
     )
     await create_payout(tx, filed, payout, debit=Account.CLAIMS, now=now)
     return filed

@@ -25,6 +25,7 @@ from services.claims.usecases.decisions import (
     lock_claim,
     owed,
     propose,
+    restand,
     schedule,
 )
 
@@ -60,11 +61,10 @@ class RecordRecovery:
 async def send_payout(tx: Tx, payout_id: str, *, tenant_id: str, now: datetime) -> None:
     """Instruct the payment. It is out with the commit, and never a second time."""
     payout, filed = await _lock_payout(tx, payout_id, tenant_id=tenant_id)
-    if payout.state != "CREATED":
+    if payout.state != "APPROVED":
         return
     await store.save_payout(tx, replace(payout, state="SENT", sent_at=now), tenant_id=tenant_id)
-    if payout.kind == "PAYOUT":
-        await store.save_claim(tx, replace(filed, state="PAYING"))
+    await restand(tx, filed)
     sent = PayoutSent(
         claim_id=filed.claim_id,
         policy_id=payout.policy_id,
@@ -102,7 +102,7 @@ async def retry_payout(tx: Tx, payout_id: str, *, tenant_id: str, now: datetime)
     payout, _ = await _lock_payout(tx, payout_id, tenant_id=tenant_id)
     if payout.state != "FAILED":
         raise filing.PayoutNotFailed(f"Payout {payout_id} is {payout.state}.")
-    again = replace(payout, state="CREATED", reference=None, sent_at=None, settled_at=None)
+    again = replace(payout, state="APPROVED", reference=None, sent_at=None, settled_at=None)
     await store.save_payout(tx, again, tenant_id=tenant_id)
     await schedule(tx, again, tenant_id=tenant_id, now=now)
     return again
@@ -127,7 +127,7 @@ async def pay_advance(
         decision_id=latest.decision_id,
         amount=amount,
         instrument="cash",
-        state="CREATED",
+        state="APPROVED",
         kind="ADVANCE",
     )
     await create_payout(tx, filed, payout, debit=Account.ADVANCE, now=now)
@@ -170,7 +170,7 @@ async def _confirmed(tx: Tx, filed: FiledClaim, payout: Payout, *, now: datetime
     )
     await ledger.book(tx, filed.tenant_id, [left], now=now)
     if payout.kind == "PAYOUT":
-        await store.save_claim(tx, replace(filed, state="PAID"))
+        await restand(tx, filed)
         return
     paid = AdvancePaid(
         claim_id=filed.claim_id,
@@ -293,7 +293,7 @@ async def _pay_excess(
         decision_id=latest.decision_id,
         amount=amount,
         instrument="cash",
-        state="CREATED",
+        state="APPROVED",
     )
     await create_payout(tx, filed, payout, debit=Account.RECOVERY, now=now)
 
