@@ -39,9 +39,18 @@ _MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 4 * 2**30
 _LITTLE_WAL = {"max_wal_size": "256MB"}
 
+# Whole stacks, servers that are killed, machines of hundreds of steps: 3 to 45 seconds a test.
+_LONGEST = ("docs", "machine", "journeys", "faults", "local", "bench")
+
 DbOf = Callable[[str], Awaitable[Database]]
 AppOf = Callable[..., Awaitable[httpx.AsyncClient]]
 Token = Callable[..., dict[str, str]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The folders with the longest tests come first, so that no worker ends with these alone."""
+    places = {folder: place for place, folder in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(_folder(item.path), len(places)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -181,6 +190,10 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]
         yield server
     finally:
         await server.stop()
+
+
+def _folder(path: Path) -> str:
+    return path.relative_to(Path(__file__).parent).parts[0]
 
 
 @contextmanager
