@@ -9,8 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.parcelcover-ready
 
-# Processes that share the tests: each has servers of its own, and is busy most of the time.
-WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
+# The processes that share the tests: one a core, at most four unless more are asked for, as each has
+# a PostgreSQL and a broker of its own. With 0 there is none but pytest itself.
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cores : 4)))
 
 # Compiled modules are kept, whatever the machine says: a service starts in half the time.
 export PYTHONDONTWRITEBYTECODE :=
@@ -37,7 +38,7 @@ up: setup ## Run PostgreSQL, Kafka and the four services until Ctrl-C
 fresh: ## Forget what the stack in .parcelcover kept
 	rm -rf .parcelcover
 
-test: check ## Check the code, then run every test; WORKERS=1 for one at a time
+test: check ## Check the code, then run every test
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal
 
 check: setup ## Lint, format, types and the contracts between packages

@@ -23,6 +23,7 @@ import pytest
 import pytest_asyncio
 import structlog
 from fastapi import FastAPI
+from hypothesis import settings as hypothesis_settings
 
 from deploy.local import kafka, postgres
 from libs.common import auth, sealed
@@ -36,7 +37,7 @@ TENANT = "sbx-cssbuy-tests"
 # Where Linux keeps files in memory. A clone is 700 small files: 13 ms of a core there, 100 to 500 ms
 # on ext4. It is used where it has room for the clones and the log of each worker's server.
 _MEMORY = Path("/dev/shm")
-_ROOM_BYTES = 4 * 2**30
+_ROOM_BYTES = 2 * 2**30
 _LITTLE_WAL = {"max_wal_size": "256MB"}
 
 # Whole stacks, servers that are killed, machines of hundreds of steps: 3 to 45 seconds a test.
@@ -45,6 +46,12 @@ _LONGEST = ("docs", "machine", "journeys", "faults", "local", "bench")
 DbOf = Callable[[str], Awaitable[Database]]
 AppOf = Callable[..., Awaitable[httpx.AsyncClient]]
 Token = Callable[..., dict[str, str]]
+
+
+def pytest_configure() -> None:
+    """How long an example takes says who else has the cores, not whether it is right."""
+    hypothesis_settings.register_profile("shared-cores", deadline=None)
+    hypothesis_settings.load_profile("shared-cores")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
