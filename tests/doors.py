@@ -96,11 +96,13 @@ def wire(at: datetime) -> str:
 
 def _headers_by(keys: Path) -> Callable[[str], dict[str, str]]:
     issuer = auth.read_key(keys / "issuer.jwk.json")
+    # Read once: it takes longer than most calls that the headers are for.
+    settings = Settings()
 
     def headers(tenant_id: str) -> dict[str, str]:
         jwt = auth.issue_token(
             issuer,
-            Settings(),
+            settings,
             tenant_id=tenant_id,
             subject="tests",
             scopes=auth.SCOPES,

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response, params
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect
@@ -233,7 +233,28 @@ def takes_json(route: APIRoute) -> bool:
 
 def api_router(prefix: str = "", *, tags: Sequence[str] = ()) -> APIRouter:
     """A router of strict routes: what every service's api.py begins with."""
-    return APIRouter(prefix=prefix, tags=list(tags), route_class=JsonRoute)
+    return APIRouter(
+        prefix=prefix,
+        tags=list(tags),
+        route_class=JsonRoute,
+        generate_unique_id_function=_operation_name,
+    )
+
+
+def raw_router(
+    prefix: str = "", *, tags: Sequence[str] = (), dependencies: Sequence[params.Depends] = ()
+) -> APIRouter:
+    """A router of routes that read their bodies themselves: files, signed bytes, many rows."""
+    return APIRouter(
+        prefix=prefix,
+        tags=list(tags),
+        dependencies=dependencies,
+        generate_unique_id_function=_operation_name,
+    )
+
+
+def _operation_name(route: APIRoute) -> str:
+    return route.name
 
 
 def _has_body(request: Request) -> bool:
@@ -476,7 +497,7 @@ def create_app(
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         openapi_tags=[{"name": tag, "description": text} for tag, text in (tags or {}).items()],
         lifespan=lifespan,
-        generate_unique_id_function=lambda route: route.name,
+        generate_unique_id_function=_operation_name,
         redirect_slashes=False,
         # The built-in pages load scripts from elsewhere; the document is all a tool needs.
         docs_url=None,
@@ -493,13 +514,14 @@ def create_app(
         *routes,
         *(Route(path, endpoint, include_in_schema=False) for path, endpoint in health),
     ]
+    # Their routes themselves: `include_router` would make each anew, 1 ms a route.
     for router in routers:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     _refuse_bad_routes(app)
     app.state.raw_paths = {
-        context.endpoint: context.path
-        for context in iter_route_contexts(app.routes)
-        if not isinstance(context.original_route, APIRoute)
+        route.endpoint: route.path
+        for route in app.routes
+        if isinstance(route, Route) and not isinstance(route, APIRoute)
     }
     problems.install(app)
     app.add_middleware(
@@ -511,10 +533,10 @@ def create_app(
 def unguarded_routes(app: FastAPI) -> list[str]:
     """`METHOD /path` of every route that asks for no scope. Raw routes ask on their own."""
     return [
-        f"{method} {context.path}"
-        for context in iter_route_contexts(app.routes)
-        if isinstance(context.original_route, APIRoute) and not _is_guarded(context.dependant)
-        for method in sorted(context.methods or ())
+        f"{method} {route.path}"
+        for route in app.routes
+        if isinstance(route, APIRoute) and not _is_guarded(route.dependant)
+        for method in sorted(route.methods or ())
     ]
 
 
@@ -527,15 +549,12 @@ def _is_guarded(dependant: Dependant) -> bool:
 
 def _refuse_bad_routes(app: FastAPI) -> None:
     names: set[str] = set()
-    for context in iter_route_contexts(app.routes):
-        route = context.original_route
+    for route in app.routes:
         if not isinstance(route, APIRoute):
             continue
         if takes_json(route) and not isinstance(route, JsonRoute):
-            raise TypeError(
-                f"{context.path} reads JSON loosely: make its router by api_router."
-            )
-        if context.include_in_schema and route.name in names:
+            raise TypeError(f"{route.path} reads JSON loosely: make its router by api_router.")
+        if route.include_in_schema and route.name in names:
             raise ValueError(f"Two operations are named {route.name}.")
         names.add(route.name)
 

@@ -14,7 +14,7 @@ from deploy.local.steps import Steps
 ShopOf = Callable[[str], Shop]
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     async with Stack.up(tmp_path_factory.mktemp("stack"), fsync=False) as up:
         yield up

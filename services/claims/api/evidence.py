@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from libs.common import web
 from libs.common.auth import (
@@ -26,7 +26,7 @@ from services.claims.api.views import ClaimView, EvidenceView, claim_view
 
 router = web.api_router(prefix="/v1", tags=["evidence"])
 # Bodies that are files, not JSON.
-raw = APIRouter(prefix="/v1", tags=["evidence"])
+raw = web.raw_router("/v1", tags=["evidence"])
 
 
 @raw.post("/evidence", status_code=201, response_model=EvidenceView)

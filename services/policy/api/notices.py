@@ -4,7 +4,7 @@ import secrets as randomness
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import Field
 
 from libs.common import signatures, testclock, web
@@ -41,7 +41,7 @@ from services.policy.store import Hook, Notice, UnknownHook
 
 router = web.api_router("/v1", tags=["payment hooks"])
 # Its callers have no token: the signature over the bytes says who they are.
-signed = APIRouter(prefix="/v1", tags=["payment hooks"], dependencies=[SIGNED])
+signed = web.raw_router("/v1", tags=["payment hooks"], dependencies=[SIGNED])
 
 _hooks: Listing[Moment] = Listing("payment-hooks", tuple[datetime, str])
 _notices: Listing[Moment] = Listing("payment-notices", tuple[datetime, str])

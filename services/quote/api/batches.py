@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 import structlog
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from msgspec import Meta
 
 from libs.common.auth import INTERNAL_QUOTE, QUOTES_WRITE, Caller, requires
@@ -25,7 +25,7 @@ from libs.common.problems import (
     problem_responses,
 )
 from libs.common.service import now_of
-from libs.common.web import INTERNAL_PATHS, decode_frame, read_json, require_json
+from libs.common.web import INTERNAL_PATHS, decode_frame, raw_router, read_json, require_json
 from services.quote.api.issuing import issue_quote, read_request
 from services.quote.api.requests import Asked, QuoteRequest
 
@@ -40,7 +40,7 @@ PATH: Final = "/v1/quotes/batch"
 INTERNAL_PATH: Final = f"{INTERNAL_PATHS}quotes"
 
 # Their bodies are read here, row by row.
-router = APIRouter(tags=["quotes"])
+router = raw_router(tags=["quotes"])
 
 _log = structlog.get_logger()
 

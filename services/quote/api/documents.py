@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote as quoted
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import Field
 
 from libs.common.auth import QUOTES_VERIFY, QUOTES_WRITE, Caller, requires
@@ -14,7 +14,7 @@ from libs.common.idempotency import key_of
 from libs.common.plans.codes import EVIDENCE
 from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts, now_of
-from libs.common.web import api_router
+from libs.common.web import api_router, raw_router
 from libs.common.wire import (
     Matching,
     OneLine,
@@ -35,7 +35,7 @@ from services.quote.usecases.verification import (
 
 router = api_router("/v1", tags=["quotes"])
 # Bodies that are files, not JSON.
-raw = APIRouter(prefix="/v1", tags=["quotes"])
+raw = raw_router("/v1", tags=["quotes"])
 
 Kind = Annotated[
     str, Matching("|".join(sorted(EVIDENCE)), f"one of {', '.join(sorted(EVIDENCE))}")
