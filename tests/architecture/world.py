@@ -26,6 +26,7 @@ from libs.common.settings import PROGRAMMES
 from libs.common.testclock import SANDBOX_PREFIX
 from services.policy.tracking import PROVIDERS
 from tests.conftest import AppOf, Token
+from tests.files import a_pdf
 from tests.policy.builders import Json, a_quote_request
 from tests.policy.posting import a_detail, a_tracker_event, read_waiting
 from tests.policy.serving import served
@@ -38,7 +39,7 @@ SUBMITTED, SHIPPED, DELIVERED = (
     "2024-01-04T01:00:00Z",
     "2024-03-02T07:00:00Z",
 )
-A_PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+A_PDF = a_pdf()
 A_CHOICE: Json = {
     "choice": "OPT_IN",
     "plan": "cssecure",
