@@ -65,11 +65,15 @@ def plans_with_papers(folder: Path) -> Path:
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """`clients` by service; `ids` of what is theirs, by the name a path has for it."""
+    """`clients` by service; `ids` of what is theirs, by the name a path has for it.
+
+    `paper_id`: the quote service's own of that name, behind its quote's id.
+    """
 
     clients: Mapping[str, Any]
     token: Token
     ids: dict[str, str] = field(default_factory=dict)
+    paper_id: str = ""
     _offsets: Any = field(default_factory=count)
 
     @classmethod
@@ -90,6 +94,9 @@ class World:
             world = cls(clients=clients, token=token)
             await world._live()
             yield world
+
+    def ids_in(self, service: str) -> dict[str, str]:
+        return self.ids | ({"evidence_id": self.paper_id} if service == "quote" else {})
 
     async def post(self, service: str, path: str, body: Json, tenant: str = THEIRS) -> Json:
         response = await self.clients[service].post(path, json=body, headers=self.token(tenant))
@@ -180,7 +187,7 @@ class World:
             headers=self.token(THEIRS),
         )
         assert uploaded.status_code == 201, uploaded.text
-        self.ids["evidence_id"] = uploaded.json()["evidence_id"]
+        self.paper_id = uploaded.json()["evidence_id"]
         await self.post("quote", f"{path}/consents", A_CHOICE)
         body = {
             "shown": ["price"],
@@ -197,10 +204,11 @@ class World:
             headers=self.token(THEIRS),
         )
         assert uploaded.status_code == 201, uploaded.text
+        self.ids["evidence_id"] = uploaded.json()["evidence_id"]
         filed = {
             "policy_id": policy_id,
             "peril": "DELAY",
-            "evidence_ids": [uploaded.json()["evidence_id"]],
+            "evidence_ids": [self.ids["evidence_id"]],
         }
         claim = await self.post("claims", "/v1/claims", filed)
         self.ids["claim_id"] = claim["claim_id"]
