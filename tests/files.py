@@ -1,7 +1,9 @@
 """Small files that are what they say: pictures, papers and films that decode to the end."""
 
 import io
+import tempfile
 from functools import cache
+from pathlib import Path
 from uuid import uuid4
 
 import av
@@ -37,6 +39,7 @@ def pdf_of(*objects: str | bytes) -> bytes:
     ) + b"startxref\n%d\n%%%%EOF\n" % start  # fmt: skip
 
 
+@cache
 def a_picture(form: str = "PNG", width: int = 8, height: int = 8, **options: object) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (width, height), (200, 10, 10)).save(out, form, **options)
@@ -48,18 +51,19 @@ def a_video(
     form: str = "mp4", *, frames: int = 10, width: int = 64, height: int = 48, tail: str = ""
 ) -> bytes:
     """Ten pictures a second. `tail`: options of the container, such as movflags=faststart."""
-    out = io.BytesIO()
     options = dict(pair.split("=") for pair in tail.split(",") if pair)
     codec = "libvpx" if form == "webm" else "mpeg4"
-    with av.open(out, "w", format=form, options=options) as container:
-        stream = container.add_stream(codec, rate=10)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number in range(frames):
-            shade = (number * 20 % 255, 0, 0)
-            frame = av.VideoFrame.from_image(Image.new("RGB", (width, height), shade))
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return out.getvalue()
+    # By a path: an index in front is put there by reading what was written.
+    with tempfile.NamedTemporaryFile() as file:
+        with av.open(file.name, "w", format=form, options=options) as container:
+            stream = container.add_stream(codec, rate=10)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            for number in range(frames):
+                shade = (number * 20 % 255, 0, 0)
+                frame = av.VideoFrame.from_image(Image.new("RGB", (width, height), shade))
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return Path(file.name).read_bytes()
 
 
 PDF = a_pdf()

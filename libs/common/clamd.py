@@ -36,7 +36,7 @@ class Scanner:
         try:
             async with asyncio.timeout(SCAN_SECONDS):
                 return _verdict(await self._ask(content))
-        except (OSError, EOFError, TimeoutError) as failure:
+        except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError) as failure:
             raise Unavailable(f"The scanner does not answer: {failure!r}.") from failure
 
     async def _ask(self, content: AsyncIterator[bytes]) -> str:

@@ -67,7 +67,7 @@ def _span(request: Request, kept: Kept) -> tuple[int, int] | None:
         length = min(int(asked[2]), kept.size_bytes)
         return (kept.size_bytes - length, kept.size_bytes) if length else None
     start = int(asked[1])
-    last = int(asked[2]) if asked[2] else kept.size_bytes - 1
+    last = int(asked[2]) if asked[2] else max(start, kept.size_bytes - 1)
     if last < start:
         return whole
     return (start, min(last + 1, kept.size_bytes)) if start < kept.size_bytes else None

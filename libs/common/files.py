@@ -1,8 +1,9 @@
 """Files as they are kept: once, under their hash, in a folder of this machine or a bucket."""
 
 import hashlib
+import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -107,10 +108,7 @@ class Files:
     async def forget(self, tenant_id: str, sha256: str) -> None:
         """The bytes are gone; nothing where they were gone already."""
         with _answering():
-            try:
-                await obstore.delete_async(self._store, _path(tenant_id, sha256))
-            except FileNotFoundError:
-                return
+            await self._remove(_path(tenant_id, sha256))
 
     async def _keep_in_parts(self, path: str, file: IO[bytes]) -> None:
         """Under a name of its own first: only what is whole gets the final one, and only once."""
@@ -118,20 +116,24 @@ class Files:
             return
         own = f"{INCOMING}/{uuid4().hex}"
         file.seek(0)
-        await obstore.put_async(
-            self._store,
-            own,
-            file,
-            use_multipart=True,
-            chunk_size=PART_BYTES,
-            max_concurrency=PARTS_AT_ONCE,
-        )
         try:
+            await obstore.put_async(
+                self._store,
+                own,
+                file,
+                use_multipart=True,
+                chunk_size=PART_BYTES,
+                max_concurrency=PARTS_AT_ONCE,
+            )
             await obstore.copy_async(self._store, own, path, overwrite=False)
         except AlreadyExistsError:
-            pass
+            return
         finally:
-            await obstore.delete_async(self._store, own)
+            await self._remove(own)
+
+    async def _remove(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, path)
 
     async def _has(self, path: str) -> bool:
         try:
@@ -146,6 +148,8 @@ def _bucket(url: str) -> Any:
         "client_options": {
             "timeout": REQUEST_TIMEOUT,
             "connect_timeout": CONNECT_TIMEOUT,
+            # Options of ours keep the library from reading this one by itself.
+            "allow_http": os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true"),
         },
         "retry_config": {"max_retries": MAX_RETRIES, "retry_timeout": RETRY_TIMEOUT},
     }

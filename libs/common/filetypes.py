@@ -101,10 +101,12 @@ def download_name(name: str, media_type: str) -> str:
     extension = PurePath(name).suffix
     if not right or extension.lower() in right:
         return name
+    # As `photo.jpg.html` might be.
     is_known = _EXTENSION.fullmatch(extension) and (
         guess_type(f"x{extension}")[0] or extension.lower() in sum(EXTENSIONS.values(), ())
     )
-    return (name.removesuffix(extension) if is_known else name) + right[0]
+    stem = name.removesuffix(extension) if is_known else name
+    return stem if PurePath(stem).suffix.lower() in right else stem + right[0]
 
 
 def _magic(head: bytes) -> str:

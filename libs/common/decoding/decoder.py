@@ -15,7 +15,7 @@ from typing import IO, Final
 
 import msgspec
 
-from libs.common.decoding.facts import MEDIA_TYPE_BYTES, Facts
+from libs.common.decoding.facts import MEDIA_TYPE_BYTES, Facts, Limits
 from libs.common.errors import Refusal, Unavailable
 from libs.common.filetypes import (
     ActiveContent,
@@ -28,7 +28,8 @@ from libs.common.filetypes import (
 # Each may take a processor and a gigabyte and a half.
 MAX_AT_ONCE: Final = 2
 MAX_WAITING: Final = 64
-ANSWER_SECONDS: Final = 40
+# Beyond what a file is given, for the helper to start or to be told.
+GRACE_SECONDS: Final = 15
 MAX_ANSWER_BYTES: Final = 4_096
 
 _REFUSALS: Final[dict[str, type[Refusal]]] = {
@@ -49,7 +50,8 @@ class _Answer(msgspec.Struct):
 class Decoder:
     """Has files read by its helper process, a few at once; a helper that dies is started anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
         # Their number is what bounds the files read at once.
         self._threads = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="decoding")
         self._lock = threading.Lock()
@@ -77,7 +79,7 @@ class Decoder:
         with ours:
             with theirs, _read_only(file) as handle:
                 self._send(media_type, handle, theirs.fileno())
-            ours.settimeout(ANSWER_SECONDS)
+            ours.settimeout(self._limits.wall_seconds + GRACE_SECONDS)
             try:
                 said = _whole(ours)
             except TimeoutError:
@@ -117,6 +119,7 @@ class Decoder:
                         "-m",
                         "libs.common.decoding.worker",
                         str(theirs.fileno()),
+                        msgspec.json.encode(self._limits).decode(),
                     ],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,

@@ -15,6 +15,9 @@ MAX_ELEMENTS: Final = 100_000
 _MARKUP: Final = re.compile(rb"<(?:html|script|!doctype html|svg|\?php)", re.IGNORECASE)
 # In the coded data of a JPEG: neither a stuffed byte, nor a restart, nor a filler.
 _MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_BOXES: Final = frozenset(
+    b"ftyp moov mdat free skip wide uuid moof mfra meta sidx styp pnot udta prft emsg".split()
+)
 _EBML, _SEGMENT, _VOID = 0x1A45DFA3, 0x18538067, 0xEC
 
 
@@ -115,7 +118,8 @@ def _iso_boxes(file: IO[bytes], size: int) -> None:
         if length == 1:
             length = int.from_bytes(header[8:16], "big")
         if length < 8 or at + length > size:
-            raise _cut_off()
+            # Makers have boxes of their own, but none that goes on behind the end.
+            raise _cut_off() if header[4:8] in _BOXES else _polyglot("bytes that are no film's")
         at += length
     raise UnreadableFile(f"It has more than {MAX_ELEMENTS} boxes. Save it anew.")
 

@@ -20,18 +20,15 @@ from typing import IO, Final
 import msgspec
 
 from libs.common.decoding import images, papers, shapes, videos
-from libs.common.decoding.facts import MEDIA_TYPE_BYTES, Facts
+from libs.common.decoding.facts import MEDIA_TYPE_BYTES, Facts, Limits
 from libs.common.errors import Refusal
 from libs.common.filetypes import FileTooComplex, UnreadableFile
 
-MEMORY_BYTES: Final = 1_536 * 1024 * 1024
-CPU_SECONDS: Final = 20
-WALL_SECONDS: Final = 30
 OPEN_FILES: Final = 32
 _REAP_SECONDS: Final = 0.5
 
 
-def main(control: socket.socket) -> None:
+def main(control: socket.socket, limits: Limits) -> None:
     """Until the service, which holds the other end, is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")
@@ -47,16 +44,17 @@ def main(control: socket.socket) -> None:
         message, handles, _, _ = socket.recv_fds(control, MEDIA_TYPE_BYTES, 2)
         if not message:
             break
-        running[_fork(control, message, *handles)] = monotonic() + WALL_SECONDS
+        pid = _fork(control, limits, message, *handles)
+        running[pid] = monotonic() + limits.wall_seconds
     for pid in running:
         os.kill(pid, signal.SIGKILL)
 
 
-def _fork(control: socket.socket, message: bytes, file: int, reply: int) -> int:
+def _fork(control: socket.socket, limits: Limits, message: bytes, file: int, reply: int) -> int:
     pid = os.fork()
     if pid == 0:
         control.close()
-        _answer(message.rstrip(b"\x00").decode(), file, reply)
+        _answer(message.rstrip(b"\x00").decode(), file, reply, limits)
     os.close(file)
     os.close(reply)
     return pid
@@ -70,10 +68,10 @@ def _reap(running: dict[int, float]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _answer(media_type: str, handle: int, reply: int) -> None:
+def _answer(media_type: str, handle: int, reply: int, limits: Limits) -> None:
     """In the forked process: the facts or the refusal as JSON, and the end of it."""
     try:
-        _limit()
+        _confine(limits)
         with os.fdopen(handle, "rb") as file:
             said = _said(file, media_type)
         os.write(reply, msgspec.json.encode(said))
@@ -109,21 +107,21 @@ def _refused(refusal: Refusal) -> dict[str, object]:
     return {"code": refusal.code, "detail": refusal.detail}
 
 
-def _limit() -> None:
-    limits = {
-        resource.RLIMIT_AS: MEMORY_BYTES,
-        resource.RLIMIT_CPU: CPU_SECONDS,
+def _confine(limits: Limits) -> None:
+    resources = {
+        resource.RLIMIT_AS: limits.memory_bytes,
+        resource.RLIMIT_CPU: limits.cpu_seconds,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_CORE: 0,
     }
-    for limit, value in limits.items():
+    for limit, value in resources.items():
         with suppress(ValueError):
             resource.setrlimit(limit, (value, value))
     # Should the parent be gone that ends it.
-    signal.alarm(WALL_SECONDS + 1)
+    signal.alarm(limits.wall_seconds + 1)
     os.dup2(os.open(os.devnull, os.O_RDWR), 2)
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), msgspec.json.decode(sys.argv[2], type=Limits))
