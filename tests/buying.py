@@ -12,7 +12,8 @@ from libs.common.consumer import deliver
 from libs.common.events import with_sequence
 from libs.common.money import Money, money
 from libs.common.plans.values import Plan
-from tests.doors import PDF, Doors, naive_utc, wire
+from tests.doors import Doors, naive_utc, wire
+from tests.files import PDF
 from tests.policy.builders import Json
 from tests.policy.serving import fire_due
 

@@ -18,8 +18,6 @@ from libs.common.settings import Settings
 from tests.claims.desk import Desk
 from tests.policy.serving import served
 
-PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n%%EOF\n"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:

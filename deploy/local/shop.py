@@ -173,14 +173,22 @@ def _about(path: str) -> dict[str, str]:
 
 def _paper(kind: str) -> bytes:
     """A small, real PDF that says what it is, and differs from every other."""
-    text = f"{kind} {uuid4().hex}"
-    return (
-        "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
-        "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-        "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 100]/Contents 4 0 R>>endobj\n"
-        f"4 0 obj<</Length {len(text) + 33}>>stream\nBT /F1 12 Tf 20 50 Td ({text}) Tj ET\n"
-        "endstream endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
-    ).encode()
+    shown = f"BT /F1 12 Tf 20 50 Td ({kind} {uuid4().hex}) Tj ET"
+    objects = (
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 100]/Contents 4 0 R"
+        "/Resources<</Font<</F1 5 0 R>>>>>>",
+        f"<</Length {len(shown)}>>stream\n{shown}\nendstream",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    )
+    paper, places = "%PDF-1.4\n", ""
+    for number, one in enumerate(objects, start=1):
+        places += f"{len(paper):010} 00000 n \n"
+        paper += f"{number} 0 obj\n{one}\nendobj\n"
+    size, start = len(objects) + 1, len(paper)
+    paper += f"xref\n0 {size}\n0000000000 65535 f \n{places}"
+    return f"{paper}trailer<</Size {size}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n".encode()
 
 
 def yuan(amount: str) -> Json:

@@ -318,6 +318,11 @@ class Authenticator:
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
         self._revoked: OrderedDict[str, None] = OrderedDict()
 
+    @property
+    def service_keys(self) -> Keys:
+        """What our services' own signatures are checked with."""
+        return self._service_keys
+
     async def authenticate(self, headers: Mapping[str, str]) -> Caller:
         """The caller named by `authorization` (names of `headers` are lower case).
 

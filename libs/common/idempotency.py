@@ -104,16 +104,30 @@ class RequestKey:
 
 async def key_of(request: Request, tenant_id: str) -> RequestKey:
     """The request's key, from a header quoted as the draft has it or bare as most send it."""
+    return _key(request, tenant_id, sent_key(request), await request.body())
+
+
+def sent_key(request: Request) -> str:
+    """The key as it was sent: for a route whose body takes long, and is not read without one."""
     header = request.headers.get("idempotency-key")
     if header is None:
         raise MissingKey(
             'Send a header such as Idempotency-Key: "8e03978e-40d5-43dd-bc93-6894a57f9324".'
         )
+    return bare_key(header)
+
+
+def key_of_file(request: Request, tenant_id: str, sha256: str) -> RequestKey:
+    """The key of a request whose body was a file of that hash: the same file is the same body."""
+    return _key(request, tenant_id, sent_key(request), sha256.encode())
+
+
+def _key(request: Request, tenant_id: str, key: str, body: bytes) -> RequestKey:
     return RequestKey(
         tenant_id=tenant_id,
         route=f"{request.method} {request.url.path}",
-        key=bare_key(header),
-        fingerprint=fingerprint(request.url.query.encode(), await request.body()),
+        key=key,
+        fingerprint=fingerprint(request.url.query.encode(), body),
     )
 
 

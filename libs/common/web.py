@@ -50,6 +50,8 @@ INTERNAL_PATHS: Final = "/internal/"
 HEALTH: Final = "/healthz"
 READY: Final = "/readyz"
 METRICS: Final = "/metrics"
+# The name of a parameter of a path that is as good as a password.
+SECRET: Final = "{token}"
 _QUIET: Final = frozenset({HEALTH, READY, METRICS})
 # Set in the scope of a request that is kept as a row, with its sender, time and size: it needs no line.
 KEPT_KEY: Final = "parcelcover.kept"
@@ -286,10 +288,16 @@ class Door:
     """ASGI middleware around everything: request id, body limit, last answer, line and numbers."""
 
     def __init__(
-        self, app: ASGIApp, *, max_body_bytes: int, larger_bodies: Mapping[str, int]
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        larger_bodies: Mapping[str, int],
+        streamed_bodies: Collection[str],
     ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._streamed = [compile_path(path)[0] for path in streamed_bodies]
         self._larger = [(compile_path(path)[0], limit) for path, limit in larger_bodies.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -326,6 +334,8 @@ class Door:
     def _limited(self, scope: Scope, receive: Receive, length: int | None) -> Receive:
         if length is not None and length <= self._max_body_bytes:
             # The server hands over no more than the length it was told.
+            return receive
+        if any(pattern.match(scope["path"]) for pattern in self._streamed):
             return receive
         limit = self._limit(scope["path"])
         if length is not None and length > limit:
@@ -386,7 +396,7 @@ def _too_large(limit: int) -> BodyTooLarge:
 def _note(failure: Exception, scope: Scope) -> None:
     if isinstance(failure, Refusal):
         return
-    fields = {"method": scope["method"], "path": scope["path"]}
+    fields = {"method": scope["method"], "path": _shown_path(scope)}
     if is_away(failure):
         _log.warning("request_unavailable", cause=repr(failure), **fields)
     else:
@@ -406,12 +416,18 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
     _log.info(
         "request_answered",
         method=scope["method"],
-        path=path,
+        path=_shown_path(scope),
         route=route,
         status=status,
         ms=round(seconds * 1000, 2),
         **fields,
     )
+
+
+def _shown_path(scope: Scope) -> str:
+    """The path for the log, which must not hold what opens a door."""
+    template = route_template(scope)
+    return template if SECRET in template else str(scope["path"])
 
 
 def route_template(scope: Scope) -> str:
@@ -480,20 +496,22 @@ def create_app(
     routes: Sequence[BaseRoute] = (),
     checks: Mapping[str, Check] | None = None,
     larger_bodies: Mapping[str, int] | None = None,
+    streamed_bodies: Mapping[str, int] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> FastAPI:
     """The service's application.
 
     `routes` are raw and matched first, before the routers: hot routes belong there. `checks` is what
     must answer for /readyz; more can be put into `app.state.checks`. `larger_bodies` raises the body
-    limit of single paths, by template. TypeError where a route would read JSON loosely, ValueError
-    where two operations share a name.
+    limit of single paths, by template; `streamed_bodies` are those whose route takes its body in
+    parts and bounds it itself, and their limits. TypeError where a route would read JSON loosely,
+    ValueError where two operations share a name.
     """
-    larger_bodies = larger_bodies or {}
+    larger_bodies, streamed_bodies = larger_bodies or {}, streamed_bodies or {}
     app = FastAPI(
         title=f"Parcelcover: {name}",
         version=version("parcelcover"),
-        description=_description(settings, larger_bodies),
+        description=_description(settings, {**larger_bodies, **streamed_bodies}),
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         openapi_tags=[{"name": tag, "description": text} for tag, text in (tags or {}).items()],
         lifespan=lifespan,
@@ -525,7 +543,10 @@ def create_app(
     }
     problems.install(app)
     app.add_middleware(
-        Door, max_body_bytes=settings.max_body_bytes, larger_bodies=larger_bodies
+        Door,
+        max_body_bytes=settings.max_body_bytes,
+        larger_bodies=larger_bodies,
+        streamed_bodies=streamed_bodies,
     )
     return app
 

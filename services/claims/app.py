@@ -3,8 +3,10 @@
 from fastapi import FastAPI
 
 from libs.common import deadletter_api, progress_api, service, web
-from libs.common.files import MAX_FILE_BYTES, Files
+from libs.common.files import Files
+from libs.common.filetypes import LARGEST_FILE_BYTES
 from libs.common.service import Service
+from libs.common.uploads import Uploads
 from services.claims import api
 from services.claims.consumers import TOPICS, handlers
 from services.claims.jobs import jobs
@@ -20,7 +22,8 @@ def create_app(settings: ClaimsSettings | None = None) -> FastAPI:
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
         routers=[*api.ROUTERS, deadletter_api.router, progress_api.router],
-        larger_bodies={"/v1/evidence": MAX_FILE_BYTES},
+        streamed_bodies={"/v1/evidence": LARGEST_FILE_BYTES},
     )
     app.state.files = Files(settings.evidence)
+    app.state.uploads = Uploads()
     return app

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Final
 
+from libs.common.clamd import Scanner
 from libs.common.deadlines import Deadline, Job, take
 from libs.common.files import Files, made_here
 from libs.common.service import Running
+from libs.common.testclock import business_now
 from services.claims import clients, store, usecases
-from services.claims.usecases import AttachTracking, Rules
+from services.claims.settings import ClaimsSettings
+from services.claims.store import CLEAN, INFECTED, SKIPPED, WAITING, Evidence
+from services.claims.usecases import AttachTracking, NoteScan, Rules
 
 SNAPSHOT_TYPE: Final = "application/json"
 
@@ -15,7 +19,10 @@ SNAPSHOT_TYPE: Final = "application/json"
 def jobs(running: Running) -> Mapping[str, Job]:
     rules = Rules(plans=running.plans, tenants=running.tenants)
     policies = running.peer("policy")
-    files = Files(running.settings.evidence)
+    settings = running.settings
+    files = Files(settings.evidence)
+    assert isinstance(settings, ClaimsSettings)
+    scanner = Scanner(settings.clamd) if settings.clamd else None
 
     async def look_again_at_claim(deadline: Deadline) -> None:
         async with running.db.transaction(deadline.tenant_id) as tx:
@@ -70,11 +77,35 @@ def jobs(running: Running) -> Mapping[str, Job]:
                 await usecases.attach_tracking(tx, rules, command, now=now)
 
     async def forget_evidence(deadline: Deadline) -> None:
-        async with running.db.transaction(deadline.tenant_id) as tx:
+        """The bytes go while the row's end holds them: who uploads them meanwhile waits, and looks."""
+        tenant_id = deadline.tenant_id
+        async with running.db.transaction(tenant_id) as tx:
             if await take(tx, deadline):
-                await store.remove_untaken_evidence(
-                    tx, deadline.subject, tenant_id=deadline.tenant_id
+                nobodys = await usecases.forget_evidence(
+                    tx, deadline.subject, tenant_id=tenant_id
                 )
+                if nobodys is not None:
+                    await files.forget(tenant_id, nobodys)
+
+    async def scan_evidence(deadline: Deadline) -> None:
+        """Tried again while the scanner is away; the file is not handed out until it has looked."""
+        tenant_id = deadline.tenant_id
+        async with running.db.transaction(tenant_id) as tx:
+            evidence = await store.find_evidence(tx, deadline.subject, tenant_id=tenant_id)
+        is_waiting = evidence is not None and evidence.scan_state == WAITING
+        said = await _scanned(evidence, tenant_id) if evidence and is_waiting else None
+        # Not when it was due: claims may have been filed since, and are not decided as of before.
+        now = await business_now(running.db, tenant_id)
+        async with running.db.transaction(tenant_id) as tx:
+            if await take(tx, deadline) and said is not None:
+                await usecases.note_scan(tx, rules, said, now=now)
+
+    async def _scanned(evidence: Evidence, tenant_id: str) -> NoteScan:
+        state, found = SKIPPED, None
+        if scanner is not None:
+            verdict = await scanner.scan(await files.stream(tenant_id, evidence.sha256))
+            state, found = (INFECTED, verdict.found) if verdict.found else (CLEAN, None)
+        return NoteScan(tenant_id=tenant_id, sha256=evidence.sha256, state=state, found=found)
 
     return {
         usecases.LOOK_AGAIN: look_again_at_claim,
@@ -82,4 +113,5 @@ def jobs(running: Running) -> Mapping[str, Job]:
         usecases.NOTICE_SILENCE: notice_silence,
         usecases.ATTACH_TRACKING: attach_tracking,
         usecases.FORGET_EVIDENCE: forget_evidence,
+        usecases.SCAN_EVIDENCE: scan_evidence,
     }

@@ -1,7 +1,8 @@
-"""The claims service's settings: those every service has."""
+"""The claims service's settings: those every service has, and its virus scanner."""
 
 from libs.common.settings import Settings
 
 
 class ClaimsSettings(Settings):
-    pass
+    # A clamd that looks at uploaded files: host:port, or unix:/path. Empty: nobody does.
+    clamd: str = ""

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from libs.common import deadletter_api, progress_api, service, web
-from libs.common.files import MAX_FILE_BYTES, Files
+from libs.common.files import Files
+from libs.common.filetypes import LARGEST_FILE_BYTES
 from libs.common.service import Service
+from libs.common.uploads import Uploads
 from services.quote.api import (
     batches,
     consents,
@@ -62,10 +64,10 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
             progress_api.router,
         ],
         larger_bodies={
-            "/v1/quotes/{quote_id}/documents": MAX_FILE_BYTES,
             batches.PATH: batches.MAX_BODY_BYTES,
             batches.INTERNAL_PATH: batches.MAX_INTERNAL_BODY_BYTES,
         },
+        streamed_bodies={"/v1/quotes/{quote_id}/documents": LARGEST_FILE_BYTES},
         routes=[quotes.ASK_QUOTE],
         tags={
             "plans": "What you sell.",
@@ -74,6 +76,7 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
         },
     )
     app.state.files = Files(settings.evidence)
+    app.state.uploads = Uploads()
     app.state.known_rates = KnownRates()
     schema.add_quotes(app)
     return app

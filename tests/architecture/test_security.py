@@ -23,6 +23,9 @@ OPEN = {web.HEALTH, web.READY, web.METRICS, "/openapi.json"}
 # Whose senders sign the body instead: tests/policy/test_premium.py, tests/policy/test_carriers.py.
 SIGNED = {"/v1/tenants/{tenant_id}/payment-hooks/{hook_id}", "/v1/tracking/{provider}"}
 
+# What opens to whoever has a link that was given for it: tests/claims/test_evidence_links.py.
+BY_LINK = {"/v1/evidence-files/{token}"}
+
 # A valid body for each route that has an id in its path and reads JSON, by the route's name.
 BODIES: dict[str, Json] = {
     "verify_quote": {},
@@ -44,6 +47,7 @@ BODIES: dict[str, Json] = {
     "cancel_batch": {},
     "advance_test_clock": {"now": DELIVERED},
     "decide_claim": {},
+    "create_evidence_link": {},
     "add_evidence": {"evidence_ids": ["evd_01JQZX7Y5V0000000000000000"]},
     "pay_advance": {},
     "record_recovery": {"source": "carrier", "reference": "r-1", "amount": amount(100)},
@@ -116,8 +120,10 @@ async def test_every_route_but_health_asks_for_a_token_and_a_scope(
 ) -> None:
     client: Any = await app_of(service)
 
-    assert web.unguarded_routes(client.app) == []
-    guarded = [r for r in routes_of(service, client.app) if r.path not in OPEN | SIGNED]
+    unguarded = {route.partition(" ")[2] for route in web.unguarded_routes(client.app)}
+    assert unguarded <= BY_LINK
+    known = OPEN | SIGNED | BY_LINK
+    guarded = [r for r in routes_of(service, client.app) if r.path not in known]
     assert len(guarded) > 3
     for route in guarded:
         nobody = await client.request(route.method, route.path, json={})
@@ -149,21 +155,21 @@ async def test_what_is_anothers_and_what_is_nobodys_get_the_same_404(
 ) -> None:
     before = await rows_of(THEIRS, admin_url)
     asked = [
-        (client, route)
+        (service, client, route)
         for service, client in world.clients.items()
         for route in routes_of(service, client.app)
-        if route.parameter and route.path not in SIGNED
+        if route.parameter and route.path not in SIGNED | BY_LINK
     ]
     assert len(asked) > 15
-    for client, route in asked:
+    for service, client, route in asked:
         assert route.parameter in world.ids, f"Let the world have a {route.parameter}: {route}"
         theirs = world.ids[route.parameter]
         nobodys = unknown(theirs)
 
         by_us = headers(world, route, OURS)
-        about_theirs = await route.ask(client, theirs, by_us, world.ids)
+        about_theirs = await route.ask(client, theirs, by_us, world.ids_in(service))
         by_us = headers(world, route, OURS)
-        about_nobodys = await route.ask(client, nobodys, by_us, world.ids)
+        about_nobodys = await route.ask(client, nobodys, by_us, world.ids_in(service))
 
         assert about_nobodys.status_code == 404, f"{route}: {about_nobodys.text}"
         assert about_nobodys.headers["content-type"] == "application/problem+json", route
@@ -176,15 +182,15 @@ async def test_what_is_theirs_is_there_for_them(world: World) -> None:
     seen = set()
     for service, client in world.clients.items():
         for route in routes_of(service, client.app):
-            if route.method == "GET" and route.parameter not in ("", "plan"):
+            if route.method == "GET" and route.parameter not in ("", "plan", "token"):
                 theirs = world.ids[route.parameter]
                 by_them = headers(world, route, THEIRS)
-                response = await route.ask(client, theirs, by_them, world.ids)
+                response = await route.ask(client, theirs, by_them, world.ids_in(service))
                 assert response.status_code != 404, f"{route}: {response.text}"
                 seen.add(route.parameter)
-    # These are shown with the claim, in the ledger, in a list, or behind their quote's id.
+    # These are shown with the claim, in the ledger, or in a list.
     assert seen == world.ids.keys() - {
-        "plan", "payout_id", "refund_id", "hook_id", "evidence_id",
+        "plan", "payout_id", "refund_id", "hook_id",
     }  # fmt: skip
 
 

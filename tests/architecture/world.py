@@ -26,6 +26,7 @@ from libs.common.settings import PROGRAMMES
 from libs.common.testclock import SANDBOX_PREFIX
 from services.policy.tracking import PROVIDERS
 from tests.conftest import AppOf, Token
+from tests.files import a_pdf
 from tests.policy.builders import Json, a_quote_request
 from tests.policy.posting import a_detail, a_tracker_event, read_waiting
 from tests.policy.serving import served
@@ -38,7 +39,7 @@ SUBMITTED, SHIPPED, DELIVERED = (
     "2024-01-04T01:00:00Z",
     "2024-03-02T07:00:00Z",
 )
-A_PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+A_PDF = a_pdf()
 A_CHOICE: Json = {
     "choice": "OPT_IN",
     "plan": "cssecure",
@@ -64,11 +65,15 @@ def plans_with_papers(folder: Path) -> Path:
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """`clients` by service; `ids` of what is theirs, by the name a path has for it."""
+    """`clients` by service; `ids` of what is theirs, by the name a path has for it.
+
+    `paper_id`: the quote service's own of that name, behind its quote's id.
+    """
 
     clients: Mapping[str, Any]
     token: Token
     ids: dict[str, str] = field(default_factory=dict)
+    paper_id: str = ""
     _offsets: Any = field(default_factory=count)
 
     @classmethod
@@ -89,6 +94,9 @@ class World:
             world = cls(clients=clients, token=token)
             await world._live()
             yield world
+
+    def ids_in(self, service: str) -> dict[str, str]:
+        return self.ids | ({"evidence_id": self.paper_id} if service == "quote" else {})
 
     async def post(self, service: str, path: str, body: Json, tenant: str = THEIRS) -> Json:
         response = await self.clients[service].post(path, json=body, headers=self.token(tenant))
@@ -179,7 +187,7 @@ class World:
             headers=self.token(THEIRS),
         )
         assert uploaded.status_code == 201, uploaded.text
-        self.ids["evidence_id"] = uploaded.json()["evidence_id"]
+        self.paper_id = uploaded.json()["evidence_id"]
         await self.post("quote", f"{path}/consents", A_CHOICE)
         body = {
             "shown": ["price"],
@@ -196,10 +204,11 @@ class World:
             headers=self.token(THEIRS),
         )
         assert uploaded.status_code == 201, uploaded.text
+        self.ids["evidence_id"] = uploaded.json()["evidence_id"]
         filed = {
             "policy_id": policy_id,
             "peril": "DELAY",
-            "evidence_ids": [uploaded.json()["evidence_id"]],
+            "evidence_ids": [self.ids["evidence_id"]],
         }
         claim = await self.post("claims", "/v1/claims", filed)
         self.ids["claim_id"] = claim["claim_id"]

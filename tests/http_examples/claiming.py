@@ -19,7 +19,8 @@ from services.claims.usecases import Rules
 from services.claims.usecases.decisions import propose
 from tests.buying import amount_of, shown
 from tests.claims.desk import Desk, told
-from tests.doors import PDF, Doors, naive_utc, wire
+from tests.doors import Doors, naive_utc, wire
+from tests.files import file_for
 from tests.http_examples.doors import facts_given, tenant_of
 from tests.http_examples.earlier import Earlier, earlier_claims, siblings_of
 from tests.http_examples.parcels import TRACKING, Parcel
@@ -288,7 +289,7 @@ class Staged:
             response = await self.desk.client.post(
                 "/v1/evidence",
                 params={"policy_id": policy_id, "kind": kind, "name": f"{kind}.pdf"},
-                content=PDF,
+                content=file_for(kind),
                 headers=self.desk.token(self.desk.tenant),
             )
             assert response.status_code == 201, response.text

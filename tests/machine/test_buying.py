@@ -29,6 +29,7 @@ from hypothesis.stateful import (
 
 from tests.buying import Checkout, amount_of
 from tests.doors import Doors, cloned, open_doors
+from tests.files import PDF
 from tests.policy.builders import BOOK, Json, amount
 from tests.policy.signing import signed
 
@@ -167,7 +168,7 @@ class Buying(RuleBasedStateMachine):
             self.doors.quotes.post(
                 path,
                 params={"kind": "proof_of_purchase", "name": "order.pdf"},
-                content=b"%PDF-1.7\n%%EOF\n",
+                content=PDF,
                 headers=self.doors.headers(self.shop.tenant),
             )
         )

@@ -19,11 +19,11 @@ from libs.common.testclock import TestClock
 from services.policy import events as policy
 from services.policy.domain.policies import PlanPin, Terms
 from tests.conftest import Token
+from tests.files import PDF
 from tests.quote.builders import BOOK, Json, said_of
 
 KUALA_LUMPUR = ZoneInfo("Asia/Kuala_Lumpur")
 TENANT = "sbx-mypoz-tests"
-PDF = b"%PDF-1.4\n%%EOF\n"
 SHOWN = ["product_name", "picture", "price", "quantity", "actual_payment_amount"]
 
 # A Monday.

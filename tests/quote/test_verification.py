@@ -8,12 +8,12 @@ import pytest
 from libs.common.pagination import Page
 from services.quote.api.work import WorkView
 from services.quote.store.quotes import get_quote
+from tests.files import PDF
 from tests.quote.builders import a_request, wire
 from tests.quote.desk import (
     COAT,
     KUALA_LUMPUR,
     MONDAY,
-    PDF,
     PHONE,
     Desk,
     answered,

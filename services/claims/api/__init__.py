@@ -2,4 +2,4 @@
 
 from services.claims.api import claims, evidence, money
 
-ROUTERS = (claims.router, evidence.router, evidence.raw, money.router)
+ROUTERS = (claims.router, evidence.router, evidence.raw, evidence.files, money.router)

@@ -103,12 +103,28 @@ class EvidenceView(View):
     size_bytes: int
     media_type: str
     """What the file is by its content."""
+    width: int | None
+    height: int | None
+    """In pixels, of a picture or film."""
+    duration_ms: int | None
+    pages: int | None
+    scan_state: str
+    """WAITING for the virus scanner, CLEAN, INFECTED (it is not handed out and counts as not on file),
+    or SKIPPED: no scanner is set."""
     submitted_by: str
     uploaded_at: datetime
+    also_in: list[str]
+    """Your other claims that have the same bytes."""
 
     @classmethod
     def of(cls, evidence: Evidence) -> "EvidenceView":
-        return cls(**asdict(evidence))
+        return cls(**{**asdict(evidence), "also_in": list(evidence.also_in)})
+
+
+class EvidenceLinkView(View):
+    url: str
+    """At this API's address. Whoever has it gets the file, until it expires."""
+    expires_at: datetime
 
 
 class RecoveryView(View):

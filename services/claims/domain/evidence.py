@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from libs.common.errors import Invalid
 from libs.common.plans.clocks import Duration, due_on, first_late_instant, is_within
 from libs.common.plans.codes import Outcome, Supplier, supplier
 from libs.common.plans.facts import Facts
@@ -12,6 +13,15 @@ from services.claims.domain.decision import Gap, Reason
 
 EVIDENCE = 11
 VIDEO = "unboxing_video"
+# Kinds that are looked at as pictures; a PDF holds pictures too.
+PHOTOS = frozenset(
+    {"damage_photos", "outer_packaging_photos", "weight_photo", "product_images"}
+)
+
+
+class WrongKindOfFile(Invalid):
+    code = "wrong-kind-of-file"
+    title = "The file cannot be evidence of this kind"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +31,17 @@ class Window:
     is_open: bool
     until: date | None
     lapses_at: datetime | None
+
+
+def must_fit(kind: str, media_type: str) -> None:
+    """A video is a film, and photos are pictures; any other kind may be whatever shows it."""
+    is_film = media_type.startswith("video/")
+    if kind == VIDEO and not is_film:
+        raise WrongKindOfFile(f"An {kind} is a film, not {media_type}: send MP4, MOV or WebM.")
+    if kind in PHOTOS and is_film:
+        raise WrongKindOfFile(
+            f"{kind} are pictures, not {media_type}: send JPEG, PNG, WebP or PDF."
+        )
 
 
 def supplied(plan: Plan, peril: str) -> frozenset[str]:

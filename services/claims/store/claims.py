@@ -31,7 +31,8 @@ _CLAIM = """
     c.claim_id, c.tenant_id, c.policy_id, c.state, c.statement, c.findings, c.notified_at, c.filed_at,
     c.filed_by, c.cause, c.info_requested_at, ARRAY(
         SELECT DISTINCT kind FROM evidence e
-        WHERE e.claim_id = c.claim_id AND e.tenant_id = c.tenant_id ORDER BY kind
+        WHERE e.claim_id = c.claim_id AND e.tenant_id = c.tenant_id AND e.scan_state <> 'INFECTED'
+        ORDER BY kind
     ) AS evidence
 """
 

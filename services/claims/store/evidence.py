@@ -1,16 +1,34 @@
-"""Files on hand: uploaded, and taken by a claim. Every query names its tenant."""
+"""Files on hand: uploaded, scanned, and taken by a claim. Every query names its tenant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from libs.common.db import Row, Tx
+from libs.common.errors import NotFound
 from services.claims.store.claims import FiledClaim
+
+WAITING, CLEAN, INFECTED, SKIPPED = "WAITING", "CLEAN", "INFECTED", "SKIPPED"
+
+# Of what people brought: what the platform attaches itself is the same for each claim on a parcel.
+_EVIDENCE = """
+    e.*, ARRAY(
+        SELECT DISTINCT o.claim_id FROM evidence o
+        WHERE o.tenant_id = e.tenant_id AND o.sha256 = e.sha256 AND o.claim_id IS NOT NULL
+            AND o.claim_id IS DISTINCT FROM e.claim_id AND e.submitted_by <> 'platform'
+        ORDER BY o.claim_id
+    ) AS also_in
+"""
+
+
+class UnknownFile(NotFound):
+    code = "unknown-file"
+    title = "There is no such file in your account"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A file on hand: what it is, and who brought it."""
+    """A file on hand: what it is, and who brought it. `also_in`: other claims with the same bytes."""
 
     evidence_id: str
     policy_id: str
@@ -22,14 +40,31 @@ class Evidence:
     submitted_by: str
     uploaded_at: datetime
     claim_id: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_ms: int | None = None
+    pages: int | None = None
+    scan_state: str = SKIPPED
+    also_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SameFile:
+    """A file of another claim with the same bytes as one of this one's."""
+
+    sha256: str
+    evidence_id: str
+    claim_id: str
+    policy_id: str
 
 
 async def insert_evidence(tx: Tx, evidence: Evidence, *, tenant_id: str) -> None:
     await tx.execute(
         """
         INSERT INTO evidence (evidence_id, tenant_id, policy_id, kind, name, sha256, size_bytes,
-                              media_type, submitted_by, uploaded_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                              media_type, submitted_by, uploaded_at, width, height, duration_ms,
+                              pages, scan_state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         """,
         evidence.evidence_id,
         tenant_id,
@@ -41,7 +76,28 @@ async def insert_evidence(tx: Tx, evidence: Evidence, *, tenant_id: str) -> None
         evidence.media_type,
         evidence.submitted_by,
         evidence.uploaded_at,
+        evidence.width,
+        evidence.height,
+        evidence.duration_ms,
+        evidence.pages,
+        evidence.scan_state,
     )
+
+
+async def get_evidence(tx: Tx, evidence_id: str, *, tenant_id: str) -> Evidence:
+    found = await find_evidence(tx, evidence_id, tenant_id=tenant_id)
+    if found is None:
+        raise UnknownFile(f"No file {evidence_id} in your account.")
+    return found
+
+
+async def find_evidence(tx: Tx, evidence_id: str, *, tenant_id: str) -> Evidence | None:
+    row = await tx.fetchrow(
+        f"SELECT {_EVIDENCE} FROM evidence e WHERE e.evidence_id = $1 AND e.tenant_id = $2",
+        evidence_id,
+        tenant_id,
+    )
+    return None if row is None else _evidence(row)
 
 
 async def take_evidence(
@@ -49,10 +105,13 @@ async def take_evidence(
 ) -> list[Evidence]:
     """Give the claim the files of its policy that no claim has yet; those it now newly has."""
     rows = await tx.fetch(
-        """
-        UPDATE evidence SET claim_id = $1
-        WHERE tenant_id = $2 AND evidence_id = ANY($3) AND policy_id = $4 AND claim_id IS NULL
-        RETURNING *
+        f"""
+        WITH taken AS (
+            UPDATE evidence SET claim_id = $1
+            WHERE tenant_id = $2 AND evidence_id = ANY($3) AND policy_id = $4 AND claim_id IS NULL
+            RETURNING *
+        )
+        SELECT {_EVIDENCE} FROM taken e
         """,
         filed.claim_id,
         filed.tenant_id,
@@ -64,9 +123,9 @@ async def take_evidence(
 
 async def list_evidence(tx: Tx, claim_id: str, *, tenant_id: str) -> list[Evidence]:
     rows = await tx.fetch(
-        """
-        SELECT * FROM evidence WHERE claim_id = $1 AND tenant_id = $2
-        ORDER BY uploaded_at, evidence_id
+        f"""
+        SELECT {_EVIDENCE} FROM evidence e WHERE e.claim_id = $1 AND e.tenant_id = $2
+        ORDER BY e.uploaded_at, e.evidence_id
         """,
         claim_id,
         tenant_id,
@@ -74,11 +133,83 @@ async def list_evidence(tx: Tx, claim_id: str, *, tenant_id: str) -> list[Eviden
     return [_evidence(row) for row in rows]
 
 
-async def remove_untaken_evidence(tx: Tx, evidence_id: str, *, tenant_id: str) -> None:
-    await tx.execute(
-        "DELETE FROM evidence WHERE evidence_id = $1 AND tenant_id = $2 AND claim_id IS NULL",
+async def list_other_claims_with_files(
+    tx: Tx, claim_id: str, *, tenant_id: str
+) -> list[SameFile]:
+    """Files of the tenant's other claims with the bytes of a file that was brought to this one."""
+    rows = await tx.fetch(
+        """
+        SELECT DISTINCT o.sha256, o.evidence_id, o.claim_id, o.policy_id
+        FROM evidence e JOIN evidence o ON o.tenant_id = e.tenant_id AND o.sha256 = e.sha256
+        WHERE e.claim_id = $1 AND e.tenant_id = $2 AND e.submitted_by <> 'platform'
+            AND o.claim_id IS NOT NULL AND o.claim_id <> e.claim_id
+        ORDER BY o.claim_id, o.evidence_id
+        """,
+        claim_id,
+        tenant_id,
+    )
+    return [SameFile(**dict(row)) for row in rows]
+
+
+async def list_policies_with_file(tx: Tx, sha256: str, *, tenant_id: str) -> list[str]:
+    """Those for which the file was uploaded, whether or not a claim has taken it."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT policy_id FROM evidence WHERE tenant_id = $1 AND sha256 = $2 ORDER BY 1",
+        tenant_id,
+        sha256,
+    )
+    return [row["policy_id"] for row in rows]
+
+
+async def save_scan(
+    tx: Tx, sha256: str, state: str, found: str | None, *, tenant_id: str
+) -> list[str]:
+    """What the scanner said of these bytes, whoever brought them; the claims that have them.
+
+    What is infected stays so: a scanner that has forgotten it does not make it clean.
+    """
+    rows = await tx.fetch(
+        """
+        UPDATE evidence SET scan_state = $3, scan_found = $4
+        WHERE tenant_id = $1 AND sha256 = $2
+            AND (scan_state = 'WAITING' OR ($3 = 'INFECTED' AND scan_state <> 'INFECTED'))
+        RETURNING claim_id
+        """,
+        tenant_id,
+        sha256,
+        state,
+        found,
+    )
+    return sorted({row["claim_id"] for row in rows if row["claim_id"] is not None})
+
+
+async def remove_untaken_evidence(tx: Tx, evidence_id: str, *, tenant_id: str) -> str | None:
+    """The hash of the file that is gone from here; None where a claim has it, or nobody."""
+    return await tx.fetchval(  # type: ignore[no-any-return]
+        """
+        DELETE FROM evidence WHERE evidence_id = $1 AND tenant_id = $2 AND claim_id IS NULL
+        RETURNING sha256
+        """,
         evidence_id,
         tenant_id,
+    )
+
+
+async def hold_file(tx: Tx, sha256: str, *, tenant_id: str) -> None:
+    """Until commit nobody else adds a row of these bytes, nor finds that there is none."""
+    await tx.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('evidence/' || $1 || '/' || $2, 0))",
+        tenant_id,
+        sha256,
+    )
+
+
+async def is_file_named(tx: Tx, sha256: str, *, tenant_id: str) -> bool:
+    """Whether any row needs these bytes."""
+    return await tx.fetchval(  # type: ignore[no-any-return]
+        "SELECT EXISTS (SELECT 1 FROM evidence WHERE tenant_id = $1 AND sha256 = $2)",
+        tenant_id,
+        sha256,
     )
 
 
@@ -94,4 +225,10 @@ def _evidence(row: Row) -> Evidence:
         submitted_by=row["submitted_by"],
         uploaded_at=row["uploaded_at"],
         claim_id=row["claim_id"],
+        width=row["width"],
+        height=row["height"],
+        duration_ms=row["duration_ms"],
+        pages=row["pages"],
+        scan_state=row["scan_state"],
+        also_in=tuple(row["also_in"]),
     )

@@ -1,18 +1,16 @@
-"""Filing claims and bringing papers to them; keeping copies of covers."""
+"""Filing claims; keeping copies of covers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from libs.common.db import Tx
-from libs.common.deadlines import Deadline, set_deadline
-from libs.common.errors import Conflict, Invalid
-from libs.common.files import FileFacts
+from libs.common.errors import Conflict
 from libs.common.ids import new_id
 from services.claims import store
 from services.claims.domain import filing
 from services.claims.domain.cases import Claim, Cover, Statement
-from services.claims.events import ClaimFiled, EvidenceAdded
+from services.claims.events import ClaimFiled
 from services.claims.store import Evidence, FiledClaim, Policy
 from services.claims.usecases.decisions import (
     Rules,
@@ -20,21 +18,13 @@ from services.claims.usecases.decisions import (
     await_tracking,
     decide,
     decide_uninsured,
-    lock_claim,
 )
-
-FORGET_EVIDENCE = "forget_evidence"
-UNTAKEN_DAYS = 7
+from services.claims.usecases.evidence import announce_evidence, with_evidence
 
 
 class CoverOfAnother(Conflict):
     code = "cover-of-another-tenant"
     title = "The event's tenant is not the policy's"
-
-
-class UnknownEvidence(Invalid):
-    code = "unknown-evidence"
-    title = "There is no such file of this policy, or another claim has it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,23 +36,6 @@ class FileClaim:
     statement: Statement
     filed_by: str
     evidence_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepEvidence:
-    tenant_id: str
-    policy_id: str
-    kind: str
-    name: str
-    file: FileFacts
-    submitted_by: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddEvidence:
-    tenant_id: str
-    claim_id: str
-    evidence_ids: tuple[str, ...]
 
 
 async def file_claim(tx: Tx, rules: Rules, command: FileClaim, *, now: datetime) -> FiledClaim:
@@ -82,50 +55,12 @@ async def file_claim(tx: Tx, rules: Rules, command: FileClaim, *, now: datetime)
         _filed(command, now=now) if notice is None else _taken_over(notice, command, now=now)
     )
     await (store.insert_claim if notice is None else store.save_claim)(tx, filed)
-    filed, taken = await _with_evidence(tx, filed, command.evidence_ids)
+    filed, taken = await with_evidence(tx, filed, command.evidence_ids)
     await announce(tx, filed, _claim_filed(filed, taken), now=now)
     await announce_evidence(tx, filed, taken, now=now)
     if cover is None:
         return await decide_uninsured(tx, rules, filed, now=now)
     await await_tracking(tx, rules, cover, filed, now=now)
-    return await decide(tx, rules, cover, filed, now=now)
-
-
-async def keep_evidence(tx: Tx, command: KeepEvidence, *, now: datetime) -> Evidence:
-    """A file, whose bytes are stored already; forgotten after a week if no claim takes it."""
-    await store.get_cover(tx, command.policy_id, tenant_id=command.tenant_id)
-    evidence = Evidence(
-        evidence_id=new_id("evd"),
-        policy_id=command.policy_id,
-        kind=command.kind,
-        name=command.name,
-        sha256=command.file.sha256,
-        size_bytes=command.file.size_bytes,
-        media_type=command.file.media_type,
-        submitted_by=command.submitted_by,
-        uploaded_at=now,
-    )
-    await store.insert_evidence(tx, evidence, tenant_id=command.tenant_id)
-    await set_deadline(
-        tx,
-        Deadline(
-            tenant_id=command.tenant_id,
-            kind=FORGET_EVIDENCE,
-            subject=evidence.evidence_id,
-            due_at=now + timedelta(days=UNTAKEN_DAYS),
-        ),
-    )
-    return evidence
-
-
-async def add_evidence(
-    tx: Tx, rules: Rules, command: AddEvidence, *, now: datetime
-) -> FiledClaim:
-    """Give an open claim more papers, and decide it on them."""
-    cover, filed = await lock_claim(tx, command.claim_id, tenant_id=command.tenant_id)
-    filing.must_be_open(filed.claim_id, filed.state)
-    filed, taken = await _with_evidence(tx, filed, command.evidence_ids)
-    await announce_evidence(tx, filed, taken, now=now)
     return await decide(tx, rules, cover, filed, now=now)
 
 
@@ -148,37 +83,6 @@ async def remember_fetched(tx: Tx, cover: Cover) -> None:
     # A copy that is new comes without its tracking first, so that the save finds it older.
     await store.upsert_covers(tx, [replace(cover, sequence=0)])
     await store.save_cover(tx, cover)
-
-
-async def _with_evidence(
-    tx: Tx, filed: FiledClaim, evidence_ids: Sequence[str]
-) -> tuple[FiledClaim, list[Evidence]]:
-    """The claim with these files; those it has already are no news."""
-    if not evidence_ids:
-        return filed, []
-    taken = await store.take_evidence(tx, evidence_ids, filed)
-    mine = await store.list_evidence(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    unknown = sorted(set(evidence_ids) - {evidence.evidence_id for evidence in mine})
-    if unknown:
-        raise UnknownEvidence(
-            f"{', '.join(unknown)}: upload the file for this policy first (POST /v1/evidence)."
-        )
-    kinds = tuple(sorted({evidence.kind for evidence in mine}))
-    return replace(filed, claim=replace(filed.claim, evidence=kinds)), taken
-
-
-async def announce_evidence(
-    tx: Tx, filed: FiledClaim, taken: Sequence[Evidence], *, now: datetime
-) -> None:
-    for evidence in taken:
-        added = EvidenceAdded(
-            claim_id=filed.claim_id,
-            policy_id=filed.policy_id or "",
-            evidence_id=evidence.evidence_id,
-            kind=evidence.kind,
-            sha256=evidence.sha256,
-        )
-        await announce(tx, filed, added, now=now)
 
 
 def _filed(command: FileClaim, *, now: datetime) -> FiledClaim:

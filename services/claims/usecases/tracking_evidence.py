@@ -11,8 +11,8 @@ from libs.common.plans.codes import Supplier
 from services.claims import store
 from services.claims.domain.evidence import supplied
 from services.claims.store import Evidence, FiledClaim
-from services.claims.usecases.claims import announce_evidence
 from services.claims.usecases.decisions import Rules, lock_claim
+from services.claims.usecases.evidence import announce_evidence
 
 PLATFORM: Final = Supplier.PLATFORM.value
 

@@ -17,7 +17,7 @@ from libs.common import web
 from libs.common.auth import PAYMENTS_WRITE, POLICIES_READ, POLICIES_WRITE, Caller, requires
 from libs.common.clock import system_now
 from libs.common.db import Database
-from libs.common.errors import Refusal, Unavailable
+from libs.common.errors import Unavailable
 from libs.common.idempotency import MissingKey, RequestKey, bare_key, key_of
 from libs.common.ids import new_id
 from libs.common.pagination import (
@@ -33,6 +33,7 @@ from libs.common.pagination import (
 )
 from libs.common.problems import BodyTooLarge, UnsupportedMediaType, problem_responses
 from libs.common.service import Db, now_of
+from libs.common.uploads import TooSlow
 from libs.common.wire import Code, OneLine
 from services.policy import store, usecases
 from services.policy.api.batch_files import (
@@ -66,12 +67,6 @@ _answers: Listing[tuple[int, str]] = Listing("batch-rows", tuple[int, str])
 _rows: msgspec.json.Decoder[list[Uploaded]] = msgspec.json.Decoder(list[Uploaded])
 
 State = Literal["RUNNING", "DONE", "CANCELLED"]
-
-
-class TooSlow(Refusal):
-    code = "upload-too-slow"
-    title = "The upload takes too long"
-    status = 408
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,21 +3,22 @@
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import quote as quoted
 
 from fastapi import Query, Request, Response
 from pydantic import Field
 
 from libs.common.auth import QUOTES_VERIFY, QUOTES_WRITE, Caller, requires
-from libs.common.files import Files, examine
-from libs.common.idempotency import key_of
+from libs.common.downloads import Kept, file_response
+from libs.common.files import Files
+from libs.common.filetypes import FileName
+from libs.common.idempotency import key_of_file, sent_key
 from libs.common.plans.codes import EVIDENCE
 from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts, now_of
+from libs.common.uploads import REFUSALS, Uploads
 from libs.common.web import api_router, raw_router
 from libs.common.wire import (
     Matching,
-    OneLine,
     View,
 )
 from services.quote import usecases
@@ -66,34 +67,44 @@ class DocumentsView(View):
     status_code=201,
     response_model=DocumentView,
     responses=problem_responses(
-        UnknownQuote, NothingToVerify, AlreadyVerified, DocumentsTooLate, TooManyDocuments
+        UnknownQuote,
+        NothingToVerify,
+        AlreadyVerified,
+        DocumentsTooLate,
+        TooManyDocuments,
+        *REFUSALS,
     ),
 )
 async def upload_document(
     quote_id: str,
     request: Request,
     kind: Annotated[Kind, Query(description="What it is, such as proof_of_purchase.")],
-    name: Annotated[str, OneLine(120), Query(description="The file's name, for people.")],
+    name: Annotated[FileName, Query(description="The file's name, for people.")],
     caller: Annotated[Caller, requires(QUOTES_WRITE)],
     db: Db,
     parts: Parts,
 ) -> Response:
     """Upload a purchase paper: its bytes are the body."""
-    content = await request.body()
-    file = examine(content)
-    key = await key_of(request, caller.tenant_id)
-    files: Files = request.app.state.files
-    # Bytes before row: a row never names a file that is not there.
-    await files.keep(caller.tenant_id, file, content)
-    now = await now_of(db, caller)
-    command = usecases.KeepDocument(
-        tenant_id=caller.tenant_id, quote_id=quote_id, kind=kind, name=name, file=file
-    )
-    async with db.transaction(caller.tenant_id) as tx:
-        if (answer := await key.replay(tx)) is not None:
-            return answer
-        document = await usecases.keep_document(tx, parts.plans, command, now=now)
-        return await key.keep(tx, 201, DocumentView.of(document))
+    sent_key(request)
+    uploads: Uploads = request.app.state.uploads
+    async with uploads.received(request) as upload:
+        key = key_of_file(request, caller.tenant_id, upload.sha256)
+        async with db.transaction(caller.tenant_id) as tx:
+            if (answer := await key.find(tx)) is not None:
+                return answer
+        file = await upload.facts()
+        files: Files = request.app.state.files
+        # Bytes before row: a row never names a file that is not there.
+        await files.keep(caller.tenant_id, file, upload.file)
+        now = await now_of(db, caller)
+        command = usecases.KeepDocument(
+            tenant_id=caller.tenant_id, quote_id=quote_id, kind=kind, name=name, file=file
+        )
+        async with db.transaction(caller.tenant_id) as tx:
+            if (answer := await key.replay(tx)) is not None:
+                return answer
+            document = await usecases.keep_document(tx, parts.plans, command, now=now)
+            return await key.keep(tx, 201, DocumentView.of(document))
 
 
 @router.get("/quotes/{quote_id}/documents", responses=problem_responses(UnknownQuote))
@@ -126,12 +137,10 @@ async def download_document(
     async with db.transaction(caller.tenant_id) as tx:
         paper = await quotes.get_document(tx, quote_id, evidence_id, tenant_id=caller.tenant_id)
     files: Files = request.app.state.files
-    content = await files.read(caller.tenant_id, paper.sha256)
-    return Response(
-        content,
+    kept = Kept(
+        sha256=paper.sha256,
+        size_bytes=paper.size_bytes,
         media_type=paper.media_type,
-        headers={
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quoted(paper.name, safe='')}",
-            "X-Content-Type-Options": "nosniff",
-        },
+        name=paper.name,
     )
+    return await file_response(files, caller.tenant_id, kept, request)

@@ -1,0 +1,1 @@
+"""Files of strangers, read in processes apart from the service (see `worker`)."""
