@@ -134,6 +134,9 @@ class Desk:
     db: Database
     token: Token
     tenant: str = TENANT
+    # Who asks, and what they may; None: all.
+    subject: str = "tests"
+    scopes: tuple[str, ...] | None = None
 
     @classmethod
     async def open(
@@ -153,6 +156,14 @@ class Desk:
         """The same service, asked by another tenant."""
         return replace(self, tenant=tenant)
 
+    def as_(self, subject: str, *scopes: str) -> "Desk":
+        """The same desk, asked by somebody else; with every scope unless some are named."""
+        return replace(self, subject=subject, scopes=scopes or None)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return self.token(self.tenant, self.scopes, self.subject)
+
     async def hears(self, *messages: Inbound) -> None:
         """One batch from the bus."""
         running = self.client.app.state.running
@@ -166,12 +177,12 @@ class Desk:
 
     async def post(self, path: str, body: object, **headers: str) -> httpx.Response:
         response: httpx.Response = await self.client.post(
-            path, json=body, headers={**self.token(self.tenant), **headers}
+            path, json=body, headers={**self._headers, **headers}
         )
         return response
 
     async def get(self, path: str) -> httpx.Response:
-        response: httpx.Response = await self.client.get(path, headers=self.token(self.tenant))
+        response: httpx.Response = await self.client.get(path, headers=self._headers)
         return response
 
     async def file(

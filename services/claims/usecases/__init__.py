@@ -1,5 +1,6 @@
 """What the claims service does: load, decide, save, announce; always inside the door's transaction."""
 
+from services.claims.usecases.approvals import AnswerApproval, answer_approval
 from services.claims.usecases.claims import (
     FORGET_EVIDENCE,
     AddEvidence,
@@ -20,6 +21,7 @@ from services.claims.usecases.decisions import (
     Rules,
     decide_by_person,
     list_perils,
+    lock_claim,
     look_again,
     reconsider,
 )
@@ -35,6 +37,12 @@ from services.claims.usecases.payments import (
     settle_payout,
 )
 from services.claims.usecases.tracking_evidence import AttachTracking, attach_tracking
+from services.claims.usecases.withdrawals import (
+    SwapClaim,
+    WithdrawClaim,
+    swap_claim,
+    withdraw_claim,
+)
 
 __all__ = [
     "ATTACH_TRACKING",
@@ -43,6 +51,7 @@ __all__ = [
     "NOTICE_SILENCE",
     "SEND_PAYOUT",
     "AddEvidence",
+    "AnswerApproval",
     "AttachTracking",
     "CoverOfAnother",
     "DecideClaim",
@@ -52,12 +61,16 @@ __all__ = [
     "RecordRecovery",
     "Rules",
     "SettlePayout",
+    "SwapClaim",
+    "WithdrawClaim",
     "add_evidence",
+    "answer_approval",
     "attach_tracking",
     "decide_by_person",
     "file_claim",
     "keep_evidence",
     "list_perils",
+    "lock_claim",
     "look_again",
     "move_covers",
     "notice_silence",
@@ -69,4 +82,6 @@ __all__ = [
     "retry_payout",
     "send_payout",
     "settle_payout",
+    "swap_claim",
+    "withdraw_claim",
 ]
