@@ -38,6 +38,7 @@ from tests.policy.serving import fire_due
 
 CONSUMER = "claims"
 POLICY_ID = "pol_01JQZX7Y5V0000000000000001"
+SUBJECT = "tests"
 NOWHERE = "http://127.0.0.1:1"
 
 _offsets = count()
@@ -135,7 +136,7 @@ class Desk:
     token: Token
     tenant: str = TENANT
     # Who asks, and what they may; None: all.
-    subject: str = "tests"
+    subject: str = SUBJECT
     scopes: tuple[str, ...] | None = None
 
     @classmethod
@@ -162,7 +163,9 @@ class Desk:
 
     @property
     def _headers(self) -> dict[str, str]:
-        return self.token(self.tenant, self.scopes, self.subject)
+        who = {} if self.subject == SUBJECT else {"subject": self.subject}
+        may = {} if self.scopes is None else {"scopes": self.scopes}
+        return self.token(self.tenant, **who, **may)
 
     async def hears(self, *messages: Inbound) -> None:
         """One batch from the bus."""

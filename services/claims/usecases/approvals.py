@@ -15,7 +15,7 @@ from services.claims.usecases.decisions import (
     Rules,
     announce,
     decide_anew,
-    is_as_kept,
+    is_still,
     lock_claim,
     propose,
     reconsider,
@@ -71,7 +71,7 @@ async def _answer_decision(
     latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
     assert latest is not None, "only a decision is approved"
     proposal = await propose(tx, rules, cover, filed, now=now, asked=latest.overrides)
-    if not is_as_kept(latest, proposal.decision):
+    if not is_still(latest, proposal.decision):
         void = await _keep_void(tx, filed, answered)
         await decide_anew(tx, rules, cover, filed, now=now, is_held=True)
         return void

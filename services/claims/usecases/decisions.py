@@ -156,7 +156,7 @@ async def decide(
         latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
         if latest is not None and latest.awaits_approval:
             asked = await propose(tx, rules, cover, filed, now=now, asked=latest.overrides)
-            if is_as_kept(latest, asked.decision):
+            if is_still(latest, asked.decision):
                 return filed
     return await decide_anew(
         tx, rules, cover, filed, now=now, decided_by=decided_by, is_accepted=is_accepted
@@ -253,6 +253,7 @@ async def decide_by_person(
     if not command.settles:
         approvals.must_settle(command.overrides)
         return await decide(tx, rules, cover, examined, now=now, decided_by=command.decided_by)
+    granted = {override.code for override in filed.overrides}
     limit = rules.tenant(filed.tenant_id).adjudicator_limit
     return await decide_anew(
         tx,
@@ -262,7 +263,7 @@ async def decide_by_person(
         now=now,
         decided_by=command.decided_by,
         is_accepted=True,
-        asked=command.overrides,
+        asked=tuple(one for one in command.overrides if one.code not in granted),
         authority=None if command.is_manager else limit,
     )
 
@@ -408,8 +409,8 @@ async def _record(
     decision, awaits = proposal.decision, second is not None
     latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
     if latest is not None:
-        is_known = is_as_kept(latest, decision) and latest.awaits_approval == awaits
-        if is_known and latest.is_settled == is_settled:
+        told = (latest.is_settled, latest.awaits_approval, latest.overrides)
+        if told == (is_settled, awaits, overrides) and _is_same(latest, decision):
             return filed
         await store.void_approval(
             tx, latest.decision_id, "DECIDED_ANEW", tenant_id=filed.tenant_id
@@ -431,7 +432,8 @@ async def _record(
         approved_by=approved_by,
     )
     decided = replace(filed, state=filing.state_after(decision, is_settled=is_settled))
-    if decision.outcome is Outcome.INFO_REQUIRED and filed.claim.info_requested_at is None:
+    asks = is_settled and decision.outcome is Outcome.INFO_REQUIRED
+    if asks and filed.claim.info_requested_at is None:
         decided = replace(decided, claim=replace(filed.claim, info_requested_at=now))
     await store.save_claim(tx, decided)
     event = _claim_decided(
@@ -448,7 +450,8 @@ async def _record(
     if second is not None:
         about = approvals.DECISION
         await ask(tx, decided, about, decision_id, second, by=decided_by, now=now)
-    if is_settled and decision.outcome in (Outcome.APPROVED, Outcome.DENIED):
+    is_final = is_settled and decision.outcome in (Outcome.APPROVED, Outcome.DENIED)
+    if is_final and latest is not None:
         await void_waiting(tx, decided, now=now)
     if is_settled and decision.outcome is Outcome.APPROVED:
         return await _pay(tx, rules, decided, decision, decision_id, by=decided_by, now=now)
@@ -502,11 +505,28 @@ async def _watch(tx: Tx, filed: FiledClaim, decision: Decision) -> None:
     )
 
 
-def is_as_kept(latest: KeptDecision, decision: Decision) -> bool:
+def is_still(latest: KeptDecision, decision: Decision) -> bool:
+    """What somebody was asked to agree to: outcome, amount and reasons, whatever the day."""
+
+    def agreed(one: dict[str, Any]) -> list[Any]:
+        asked = [gap["label"] for gap in one["missing"]]
+        return [asked, *(one[name] for name in _AGREED)]
+
+    return agreed(latest.decision) == agreed(_as_kept(decision))
+
+
+_AGREED = ("outcome", "payout", "instrument", "reasons", "notes", "caps", "overridden")
+
+
+def _is_same(latest: KeptDecision, decision: Decision) -> bool:
     """Decided again with the same answer: arithmetic, reasons and all."""
-    # Through JSON, as the stored one went: a tuple is read back as a list.
-    again = msgspec.json.decode(msgspec.json.encode(decision))
-    return bool(latest.decision == again)
+    return bool(latest.decision == _as_kept(decision))
+
+
+def _as_kept(decision: Decision) -> dict[str, Any]:
+    """Through JSON, as a stored one went: a tuple is read back as a list."""
+    kept: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(decision))
+    return kept
 
 
 def _claim_decided(
