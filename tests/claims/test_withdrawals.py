@@ -285,3 +285,44 @@ async def test_a_withdrawal_and_a_decision_at_once_leave_nothing_owed(desk: Desk
         True,
     )
     assert await desk.balances() == {}
+
+
+async def test_a_withdrawal_as_the_payout_is_sent_has_the_one_or_the_other(desk: Desk) -> None:
+    for number in range(10):
+        policy_id = f"pol_01JQZX7Y5V00000000000001{number:02d}"
+        await desk.hears(*way_of(policy_id, tracking=late(policy_id)))
+        claim = await desk.a_claim(policy_id=policy_id)
+
+        answer, _ = await asyncio.gather(withdraw(desk, claim), fire_due(desk.client, NOW))
+
+        shown = await desk.show(claim)
+        end = (answer.status_code, shown["state"], shown["payouts"][0]["state"])
+        assert end in ((200, "WITHDRAWN", "VOID"), (409, "PAYING", "SENT"))
+        assert (await desk.said(policy_id))[-1] == (
+            "ClaimWithdrawn" if end[0] == 200 else "PayoutSent"
+        )
+
+
+async def test_js_16_a_delay_taken_back_uses_up_nothing_of_its_orders_cap(shop: Desk) -> None:
+    policies = [f"pol_01JQZX7Y5V00000000000002{number:02d}" for number in range(2)]
+    for policy_id in policies:
+        way = {"plan": "jsx-cargo", "tenant": JSX, "tracking": late(policy_id)}
+        await shop.hears(*way_of(policy_id, order_ref="order-1", **way))
+    papers = await people.upload(
+        shop, "value_document", "logistics_document", policy_id=policies[0]
+    )
+    first = await shop.a_claim("DELAY", policy_id=policies[0], evidence_ids=papers)
+    assert (first["state"], first["decision"]["payout"]["amount_minor"]) == ("APPROVED", 55_200)
+
+    async def counted() -> object:
+        second = await shop.a_claim("DELAY", policy_id=policies[1])
+        (row,) = await shop.rows(
+            "SELECT facts ->> 'order_delay_paid' AS paid FROM decisions "
+            "WHERE tenant_id = $1 AND claim_id = $2",
+            second["claim_id"],
+        )
+        return row["paid"]
+
+    assert await counted() == "552.00"
+    done(await withdraw(shop, first))
+    assert await counted() in ("0", "0.00")
