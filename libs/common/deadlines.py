@@ -79,6 +79,13 @@ async def cancel_deadlines(tx: Tx, kind: str, subjects: Sequence[tuple[str, str]
     )
 
 
+async def cancel_deadlines_of(tx: Tx, tenant_id: str, subject: str) -> None:
+    """All that is due about the subject, of whatever kind."""
+    await tx.execute(
+        "DELETE FROM deadlines WHERE tenant_id = $1 AND subject = $2", tenant_id, subject
+    )
+
+
 async def take(tx: Tx, deadline: Deadline) -> bool:
     """Whether the deadline still stands, unmoved; it is gone with this transaction's commit."""
     row = await tx.fetchrow(

@@ -166,18 +166,19 @@ class OneLine(_Checked):
 
 @dataclass(frozen=True, slots=True)
 class Prose(_Checked):
-    """A text of 1 to `longest` characters that may have lines and tabs."""
+    """A text of `shortest` to `longest` characters that may have lines and tabs."""
 
     longest: int
+    shortest: int = 1
 
     def check(self, text: str) -> str:
         text = text.replace("\r\n", "\n").strip()
-        _check_length(text, self.longest)
+        _check_length(text, self.longest, self.shortest)
         _check_characters(text, _NOT_TEXT)
         return text
 
     def schema(self) -> dict[str, Any]:
-        return {"minLength": 1, "maxLength": self.longest}
+        return {"minLength": self.shortest, "maxLength": self.longest}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +205,11 @@ def IdOf(prefix: str) -> Matching:  # noqa: N802  reads as a type: Annotated[str
     )
 
 
-def _check_length(text: str, longest: int) -> None:
-    if not 1 <= len(text) <= longest:
+def _check_length(text: str, longest: int, shortest: int = 1) -> None:
+    if not shortest <= len(text) <= longest:
         raise _refused(
-            "length", f"A text of 1 to {longest} characters is wanted, not {len(text)}."
+            "length",
+            f"A text of {shortest} to {longest} characters is wanted, not {len(text)}.",
         )
 
 

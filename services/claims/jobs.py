@@ -26,6 +26,8 @@ def jobs(running: Running) -> Mapping[str, Job]:
 
     async def look_again_at_claim(deadline: Deadline) -> None:
         async with running.db.transaction(deadline.tenant_id) as tx:
+            # Before the deadline, as whoever decides or withdraws the claim and then moves it.
+            await usecases.lock_claim(tx, deadline.subject, tenant_id=deadline.tenant_id)
             if await take(tx, deadline):
                 await usecases.look_again(
                     tx,
@@ -43,6 +45,7 @@ def jobs(running: Running) -> Mapping[str, Job]:
             known = await store.get_cover(tx, payout.policy_id, tenant_id=tenant_id)
         fresh = await clients.fetch_cover(policies, payout.policy_id, tenant_id=tenant_id)
         async with running.db.transaction(tenant_id) as tx:
+            await store.lock_cover(tx, payout.policy_id, tenant_id=tenant_id)
             if not await take(tx, deadline):
                 return
             if fresh is not None and fresh.sequence > known.sequence:
@@ -73,6 +76,7 @@ def jobs(running: Running) -> Mapping[str, Job]:
         await files.keep(tenant_id, file, snapshot)
         command = AttachTracking(tenant_id=tenant_id, claim_id=filed.claim_id, file=file)
         async with running.db.transaction(tenant_id) as tx:
+            await store.lock_cover(tx, filed.policy_id, tenant_id=tenant_id)
             if await take(tx, deadline):
                 await usecases.attach_tracking(tx, rules, command, now=now)
 

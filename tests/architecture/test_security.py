@@ -48,6 +48,9 @@ BODIES: dict[str, Json] = {
     "advance_test_clock": {"now": DELIVERED},
     "decide_claim": {},
     "create_evidence_link": {},
+    "answer_approval": {"is_granted": True},
+    "withdraw_claim": {},
+    "swap_claim": {"peril": "LOSS"},
     "add_evidence": {"evidence_ids": ["evd_01JQZX7Y5V0000000000000000"]},
     "pay_advance": {},
     "record_recovery": {"source": "carrier", "reference": "r-1", "amount": amount(100)},
@@ -190,7 +193,7 @@ async def test_what_is_theirs_is_there_for_them(world: World) -> None:
                 seen.add(route.parameter)
     # These are shown with the claim, in the ledger, or in a list.
     assert seen == world.ids.keys() - {
-        "plan", "payout_id", "refund_id", "hook_id",
+        "plan", "payout_id", "approval_id", "refund_id", "hook_id",
     }  # fmt: skip
 
 
@@ -246,7 +249,7 @@ async def test_a_query_that_forgets_its_tenant_sees_nothing_of_theirs(
         "quote.exchange_rates", "policy.policies", "policy.payments", "policy.refunds",
         "policy.payment_hooks", "policy.scans", "policy.tracking_hooks", "policy.tracking_notices",
         "policy.tracking_readings", "policy.unmatched_parcels", "policy.unknown_codes", "claims.claims",
-        "claims.covers", "claims.decisions", "claims.evidence", "claims.payouts",
+        "claims.covers", "claims.decisions", "claims.evidence", "claims.payouts", "claims.approvals",
         "claims.ledger_entries", "notifier.notifications", "policy.idempotency_keys",
     }  # fmt: skip
 

@@ -39,6 +39,7 @@ SUBMITTED, SHIPPED, DELIVERED = (
     "2024-01-04T01:00:00Z",
     "2024-03-02T07:00:00Z",
 )
+TOLD_LATE = "2024-03-07T07:00:00Z"
 A_PDF = a_pdf()
 A_CHOICE: Json = {
     "choice": "OPT_IN",
@@ -214,8 +215,21 @@ class World:
         self.ids["claim_id"] = claim["claim_id"]
         self.ids["payout_id"] = claim["payouts"][0]["payout_id"]
         await self.settle()
+        await self._forgive()
         listed = await self.get("notifier", "/v1/notifications")
         self.ids["notification_id"] = listed["items"][0]["notification_id"]
+
+    async def _forgive(self) -> None:
+        """A damage told too late, which somebody would forgive: another person is asked."""
+        await self._at(TOLD_LATE)
+        value = {"amount_minor": 1_000, "currency": "CNY"}
+        filed = {"policy_id": self.ids["policy_id"], "peril": "DAMAGE", "claimed_value": value}
+        damage = await self.post("claims", "/v1/claims", filed)
+        override = {"code": "LATE_NOTICE", "why": "They were in hospital."}
+        path = f"/v1/claims/{damage['claim_id']}/decision"
+        proposed = await self.post("claims", path, {"overrides": [override]})
+        self.ids["approval_id"] = proposed["approvals"][0]["approval_id"]
+        await self.settle()
 
     async def _at(self, now: str) -> None:
         await self.post(

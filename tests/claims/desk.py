@@ -38,6 +38,7 @@ from tests.policy.serving import fire_due
 
 CONSUMER = "claims"
 POLICY_ID = "pol_01JQZX7Y5V0000000000000001"
+SUBJECT = "tests"
 NOWHERE = "http://127.0.0.1:1"
 
 _offsets = count()
@@ -134,6 +135,9 @@ class Desk:
     db: Database
     token: Token
     tenant: str = TENANT
+    # Who asks, and what they may; None: all.
+    subject: str = SUBJECT
+    scopes: tuple[str, ...] | None = None
 
     @classmethod
     async def open(
@@ -153,6 +157,16 @@ class Desk:
         """The same service, asked by another tenant."""
         return replace(self, tenant=tenant)
 
+    def as_(self, subject: str, *scopes: str) -> "Desk":
+        """The same desk, asked by somebody else; with every scope unless some are named."""
+        return replace(self, subject=subject, scopes=scopes or None)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        who = {} if self.subject == SUBJECT else {"subject": self.subject}
+        may = {} if self.scopes is None else {"scopes": self.scopes}
+        return self.token(self.tenant, **who, **may)
+
     async def hears(self, *messages: Inbound) -> None:
         """One batch from the bus."""
         running = self.client.app.state.running
@@ -166,12 +180,12 @@ class Desk:
 
     async def post(self, path: str, body: object, **headers: str) -> httpx.Response:
         response: httpx.Response = await self.client.post(
-            path, json=body, headers={**self.token(self.tenant), **headers}
+            path, json=body, headers={**self._headers, **headers}
         )
         return response
 
     async def get(self, path: str) -> httpx.Response:
-        response: httpx.Response = await self.client.get(path, headers=self.token(self.tenant))
+        response: httpx.Response = await self.client.get(path, headers=self._headers)
         return response
 
     async def file(

@@ -208,6 +208,7 @@ def test_a_line_has_no_control_characters(text: str) -> None:
 def test_prose_may_have_lines_and_tabs_and_no_other_control_characters() -> None:
     assert read(Annotated[str, Prose(20)], "one\r\n\ttwo\n") == "one\n\ttwo"
     assert "U+001B" in refusal_of(Annotated[str, Prose(20)], "\x1b[2J")
+    assert "2 to 20" in refusal_of(Annotated[str, Prose(20, shortest=2)], " x ")
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 65])

@@ -51,6 +51,16 @@ def test_a_limit_not_given_is_five_hundred(tmp_path: Path) -> None:
     assert shop.four_eyes_above == money(Decimal(9000), "JPY")
 
 
+def test_an_adjudicator_may_approve_what_needs_no_second_person_unless_it_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    entry = '{name: S, plans: [a], currency: JPY, languages: [ja], four_eyes_above: "9000"'
+    for more, limit in (("}", 9000), (', adjudicator_limit: "2500"}', 2500)):
+        shop = load_tenants(tenant_file(tmp_path, entry + more)).get("shop")
+        assert shop is not None
+        assert shop.adjudicator_limit == Money(limit, "JPY")
+
+
 def test_a_sandbox_sells_what_its_tenant_sells_under_its_own_id(tenants: Tenants) -> None:
     sandbox, original = tenants.get("sbx-cssbuy-7f3A_x-1"), tenants.get("cssbuy")
 

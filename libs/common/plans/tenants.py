@@ -36,6 +36,8 @@ class Tenant:
     straight_through_limit: Money
     # A payout above this needs two people.
     four_eyes_above: Money
+    # What an adjudicator may approve alone; more is for a manager.
+    adjudicator_limit: Money
     # Whether a policy is bound only once the customer's opt-in is recorded.
     requires_consent: bool = False
 
@@ -72,7 +74,7 @@ def _tenant(name: str, entry: Entry) -> Tenant:
         entry.fail(f"{name!r} is no tenant id: lower case letters and digits")
     fields = entry.fields(
         required="name plans currency languages four_eyes_above",
-        optional="straight_through_limit requires_consent",
+        optional="straight_through_limit adjudicator_limit requires_consent",
     )
     languages = fields["languages"].texts()
     for language in languages:
@@ -80,6 +82,7 @@ def _tenant(name: str, entry: Entry) -> Tenant:
             fields["languages"].fail(f"{language!r} is no language tag such as en or zh-Hans")
     currency = fields["currency"].text()
     limit = fields.get("straight_through_limit")
+    authority = fields.get("adjudicator_limit", fields["four_eyes_above"])
     return Tenant(
         tenant_id=name,
         sells_as=name,
@@ -95,6 +98,7 @@ def _tenant(name: str, entry: Entry) -> Tenant:
         four_eyes_above=_money(
             fields["currency"], fields["four_eyes_above"].decimal(), currency
         ),
+        adjudicator_limit=_money(fields["currency"], authority.decimal(), currency),
         requires_consent="requires_consent" in fields and fields["requires_consent"].flag(),
     )
 

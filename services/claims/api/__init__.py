@@ -1,5 +1,13 @@
 """The claims service's routes: translate, open, call, render."""
 
-from services.claims.api import claims, evidence, money
+from services.claims.api import approvals, claims, evidence, money, withdrawals
 
-ROUTERS = (claims.router, evidence.router, evidence.raw, evidence.files, money.router)
+ROUTERS = (
+    claims.router,
+    evidence.router,
+    evidence.raw,
+    evidence.files,
+    money.router,
+    approvals.router,
+    withdrawals.router,
+)

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request, Response
 from libs.common import web
 from libs.common.auth import (
     CLAIMS_DECIDE,
+    CLAIMS_MANAGE,
     CLAIMS_READ,
     CLAIMS_WRITE,
     Caller,
@@ -43,6 +44,7 @@ from services.claims.api.views import (
     PerilView,
     claim_view,
 )
+from services.claims.domain.approvals import Override
 
 router = web.api_router(prefix="/v1", tags=["claims"])
 
@@ -155,7 +157,11 @@ async def decide_claim(
     db: Db,
     parts: Parts,
 ) -> Response:
-    """An adjudicator's findings; the engine answers on them, and the answer stands if `settles`."""
+    """An adjudicator's findings; the engine answers on them, and the answer stands if `settles`.
+
+    It waits for a second person (`awaits_approval`) where it overrides a discretionary reason, or
+    approves more than an adjudicator may.
+    """
     key = await key_of(request, caller.tenant_id)
     now = await now_of(db, caller)
     command = usecases.DecideClaim(
@@ -164,6 +170,11 @@ async def decide_claim(
         findings=body.to_findings(),
         settles=body.settles,
         decided_by=caller.subject,
+        overrides=tuple(
+            Override(code=one.code, why=one.why, by=caller.subject) for one in body.overrides
+        ),
+        decision_id=body.decision_id,
+        is_manager=CLAIMS_MANAGE in caller.scopes,
     )
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.replay(tx)) is not None:

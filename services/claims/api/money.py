@@ -38,7 +38,9 @@ async def pay_advance(
     """Pay ahead of the insurer what the complete file is assessed at, once."""
     key = await key_of(request, caller.tenant_id)
     now = await now_of(db, caller)
-    command = usecases.PayAdvance(tenant_id=caller.tenant_id, claim_id=claim_id)
+    command = usecases.PayAdvance(
+        tenant_id=caller.tenant_id, claim_id=claim_id, asked_by=caller.subject
+    )
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.replay(tx)) is not None:
             return answer
@@ -64,6 +66,7 @@ async def record_recovery(
         source=body.source,
         reference=body.reference,
         amount=body.amount.to_money(),
+        recorded_by=caller.subject,
         is_fraud=body.is_fraud,
     )
     async with db.transaction(caller.tenant_id) as tx:

@@ -17,12 +17,15 @@ from libs.common.wire import (
     Matching,
     MoneyIn,
     OneLine,
+    Prose,
     Reference,
     TrackingNumber,
 )
 from services.claims.domain.cases import Findings, Statement
 
 MAX_ITEMS = 100
+MAX_OVERRIDES = 10
+MAX_WHY = 2_000
 Peril = Annotated[
     str, Matching("|".join(sorted(PERILS)), f"one of {', '.join(sorted(PERILS))}")
 ]
@@ -37,13 +40,9 @@ Kind = Annotated[
 EvidenceIds = Annotated[tuple[Annotated[str, IdOf("evd")], ...], Field(max_length=50)]
 
 
-class ClaimRequest(Body):
-    """Name the policy, or its parcel by tracking number, or its order."""
+class StatementRequest(Body):
+    """What happened, in the claimant's words."""
 
-    policy_id: Annotated[str, IdOf("pol")] | None = None
-    tracking_number: TrackingNumber | None = None
-    carrier: Annotated[str, OneLine(64)] | None = None
-    order_ref: Reference | None = None
     peril: Peril
     evidence_ids: EvidenceIds = ()
     """Files uploaded for this policy (POST /v1/evidence)."""
@@ -74,6 +73,25 @@ class ClaimRequest(Body):
             refund_to_buyer=_money(self.refund_to_buyer),
             unavailable=self.unavailable_evidence,
         )
+
+
+class ClaimRequest(StatementRequest):
+    """Name the policy, or its parcel by tracking number, or its order."""
+
+    policy_id: Annotated[str, IdOf("pol")] | None = None
+    tracking_number: TrackingNumber | None = None
+    carrier: Annotated[str, OneLine(64)] | None = None
+    order_ref: Reference | None = None
+
+
+class WithdrawalRequest(Body):
+    reason: Annotated[str, Prose(MAX_WHY)] | None = None
+
+
+class SwapRequest(StatementRequest):
+    """A claim of another peril of the same parcel, in the place of this one."""
+
+    reason: Annotated[str, Prose(MAX_WHY)] | None = None
 
 
 def _money(amount: MoneyIn | None) -> Money | None:
@@ -130,12 +148,23 @@ class FindingsIn(Body):
         )
 
 
+class OverrideIn(Body):
+    code: Code
+    """Of a discretionary reason or note of the proposal, such as LATE_NOTICE."""
+    why: Annotated[str, Prose(MAX_WHY, shortest=10)]
+    """The written reason, which is kept with the decision."""
+
+
 class DecisionRequest(Body):
     findings: FindingsIn = FindingsIn()
     insurer_approved: MoneyIn | None = None
     """Short for `findings.insurer_approved`."""
     settles: Flag = True
     """Whether the engine's answer on these findings stands now; false only records them."""
+    overrides: Annotated[tuple[OverrideIn, ...], Field(max_length=MAX_OVERRIDES)] = ()
+    """Discretionary reasons that are not to count. A second person has to agree."""
+    decision_id: Annotated[str, IdOf("dec")] | None = None
+    """The proposal you looked at: if there is a newer one, nothing is decided (409)."""
 
     def to_findings(self) -> Findings:
         found = self.findings.to_findings()
@@ -144,6 +173,11 @@ class DecisionRequest(Body):
         return replace(
             found, insurer_approved=self.insurer_approved.to_money(), insurer_decided=True
         )
+
+
+class AnswerRequest(Body):
+    is_granted: Flag
+    note: Annotated[str, Prose(MAX_WHY)] | None = None
 
 
 class RecoveryRequest(Body):

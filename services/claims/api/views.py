@@ -11,9 +11,17 @@ from libs.common.wire import (
 )
 from services.claims import store
 from services.claims.domain import Eligibility
+from services.claims.domain.approvals import Approval
 from services.claims.domain.filing import Payout
 from services.claims.domain.money_back import Recovery
+from services.claims.domain.withdrawals import Withdrawal
 from services.claims.store import Evidence, FiledClaim, KeptDecision
+
+
+class OverrideView(View):
+    code: str
+    why: str
+    by: str
 
 
 class DecisionView(View):
@@ -39,6 +47,13 @@ class DecisionView(View):
     plan_version: int
     decided_by: str
     decided_at: datetime
+    overridden: list[dict[str, Any]]
+    """Reasons that do not count, by people's word."""
+    overrides: list[OverrideView]
+    """That word: who set them aside, and why."""
+    awaits_approval: bool
+    """A second person has to agree: GET /v1/approvals."""
+    approved_by: str | None
 
     @classmethod
     def of(cls, kept: KeptDecision) -> "DecisionView":
@@ -63,6 +78,10 @@ class DecisionView(View):
             plan_version=kept.plan_version,
             decided_by=kept.decided_by,
             decided_at=kept.decided_at,
+            overridden=decision["overridden"],
+            overrides=[OverrideView(**asdict(override)) for override in kept.overrides],
+            awaits_approval=kept.awaits_approval,
+            approved_by=kept.approved_by,
         )
 
 
@@ -90,6 +109,45 @@ class PayoutView(View):
             reference=payout.reference,
             sent_at=payout.sent_at,
             settled_at=payout.settled_at,
+        )
+
+
+class ApprovalView(View):
+    approval_id: str
+    claim_id: str
+    about: str
+    """decision or payout"""
+    subject_id: str
+    """Its id."""
+    why: str
+    scope: str
+    """What whoever answers must be allowed; never the one who asked."""
+    asked_by: str
+    asked_at: datetime
+    state: str
+    """OPEN, GRANTED, REFUSED, or VOID: not needed any more, or too late."""
+    answered_by: str | None
+    answered_at: datetime | None
+    note: str
+    void_why: str
+    """PROPOSAL_CHANGED: what was agreed to is no longer the answer, and the claim has a new one."""
+
+    @classmethod
+    def of(cls, approval: Approval) -> "ApprovalView":
+        return cls(**asdict(approval))
+
+
+class WithdrawalView(View):
+    withdrawn_by: str
+    withdrawn_at: datetime
+    reason: str
+
+    @classmethod
+    def of(cls, withdrawal: Withdrawal) -> "WithdrawalView":
+        return cls(
+            withdrawn_by=withdrawal.withdrawn_by,
+            withdrawn_at=withdrawal.withdrawn_at,
+            reason=withdrawal.reason,
         )
 
 
@@ -209,6 +267,12 @@ class ClaimView(View):
     evidence: list[EvidenceView]
     payouts: list[PayoutView]
     recoveries: list[RecoveryView]
+    approvals: list[ApprovalView]
+    """What a second person was asked about it."""
+    withdrawal: WithdrawalView | None
+    replaces: str | None
+    """The claim of another peril whose place it took."""
+    replaced_by: str | None
 
 
 class ClaimSummary(View):
@@ -241,6 +305,10 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
     evidence = await store.list_evidence(tx, filed.claim_id, tenant_id=filed.tenant_id)
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
     recoveries = await store.list_recoveries(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    asked = await store.list_approvals_of(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    withdrawal, replaces = await store.find_withdrawals(
+        tx, filed.claim_id, tenant_id=filed.tenant_id
+    )
     return ClaimView(
         claim_id=filed.claim_id,
         policy_id=filed.policy_id,
@@ -254,4 +322,8 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
         evidence=[EvidenceView.of(file) for file in evidence],
         payouts=[PayoutView.of(payout) for payout in payouts],
         recoveries=[RecoveryView.of(recovery) for recovery in recoveries],
+        approvals=[ApprovalView.of(approval) for approval in asked],
+        withdrawal=None if withdrawal is None else WithdrawalView.of(withdrawal),
+        replaces=replaces,
+        replaced_by=None if withdrawal is None else withdrawal.replaced_by,
     )

@@ -4,7 +4,8 @@ The steps and their order are those of domain.md 2.5. All are taken whatever com
 so that a claimant hears every reason at once and a person who overrides one sees the others.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 
 from libs.common.money import zero
@@ -30,14 +31,38 @@ _STATE_REASONS: Mapping[str, str] = {
     "EXPIRED": "AFTER_COVER_END",
 }
 
+# Overriding the code sets this flag aside too: the plan reckons goods that were not marked at 0
+# wherever the flag holds, and an override that left the amount at 0 would give nothing (CS-34).
+_ASIDE: Mapping[str, str] = {"BIY_NOT_MARKED": "biy_misdeclared"}
 
-def adjudicate(plan: Plan, peril: str, facts: Mapping[str, object]) -> Decision:
+
+def adjudicate(
+    plan: Plan,
+    peril: str,
+    facts: Mapping[str, object],
+    overridden: frozenset[str] = frozenset(),
+) -> Decision:
     """What the plan says to this claim; the same facts always get the same decision.
 
-    BadFact where a fact is not one (see libs.common.plans.facts); every business outcome,
-    denials included, is a Decision.
+    The discretionary reasons and notes whose codes people have `overridden` count as if they were
+    not there, and are kept apart (G-13). BadFact where a fact is not one (see
+    libs.common.plans.facts); every business outcome, denials included, is a Decision.
     """
-    case = facts_of(plan, facts, peril=peril)
+    decision = _adjudicate(plan, peril, facts, frozenset())
+    aside: tuple[Reason, ...] = ()
+    # What is set aside may bring to light what it stood before, such as an approval's notes.
+    while more := [r for r in decision.discretionary if r.code in overridden]:
+        aside = (*aside, *more)
+        codes = frozenset(reason.code for reason in aside)
+        decision = _adjudicate(plan, peril, facts, codes)
+    return replace(decision, overridden=aside) if aside else decision
+
+
+def _adjudicate(
+    plan: Plan, peril: str, facts: Mapping[str, object], aside: frozenset[str]
+) -> Decision:
+    flags = {_ASIDE[code]: False for code in aside if code in _ASIDE}
+    case = facts_of(plan, facts, peril=peril, **flags)
     terms = plan.perils.get(peril)
     reasons = list(state_reasons(case, peril))
     if terms is None or not terms.enabled:
@@ -46,7 +71,7 @@ def adjudicate(plan: Plan, peril: str, facts: Mapping[str, object]) -> Decision:
         return _unassessed(case, peril, reasons)
     if reasons and reasons[0].code == "NOT_INSURED":
         return _unassessed(case, peril, reasons)
-    return _decide(case, terms, reasons)
+    return _decide(case, terms, reasons, aside)
 
 
 def state_reasons(facts: Facts, peril: str) -> Iterator[Reason]:
@@ -70,8 +95,10 @@ def formal_reasons(peril: Peril, facts: Facts) -> Iterator[Reason]:
     yield from _checks(peril.holds, facts, HOLDS, Outcome.ON_HOLD)
 
 
-def _decide(facts: Facts, peril: Peril, reasons: list[Reason]) -> Decision:
-    reasons.extend(formal_reasons(peril, facts))
+def _decide(
+    facts: Facts, peril: Peril, reasons: list[Reason], aside: frozenset[str]
+) -> Decision:
+    reasons.extend(_standing(formal_reasons(peril, facts), aside))
     opening = timing.opening(peril, facts, evidence.on_file(peril, facts))
     reasons.extend(timing.opening_reasons(opening))
     missing = evidence.gaps(peril, facts, needs_proof=opening.needs_proof)
@@ -80,12 +107,20 @@ def _decide(facts: Facts, peril: Peril, reasons: list[Reason]) -> Decision:
     asks = None in verdicts and not reasons
     reasons.extend(reason for reason in verdicts if reason is not None)
     reasons.extend(evidence.video_faults(peril, facts))
-    reasons.extend(_checks(peril.refers, facts, evidence.EVIDENCE, Outcome.REFERRED))
+    refers = _checks(peril.refers, facts, evidence.EVIDENCE, Outcome.REFERRED)
+    reasons.extend(_standing(refers, aside))
     assessment = assess(peril, facts)
     if assessment.amount.amount_minor == 0:
         reasons.append(_denied("NO_RESIDUAL_LOSS", PAYOUT, peril.payout_rules))
     outcome = _outcome(reasons, asks=asks)
-    return _decision(facts, peril, outcome, reasons, opening, missing, assessment)
+    is_approved = outcome is Outcome.APPROVED
+    notes = tuple(_standing(_notes(peril, facts), aside)) if is_approved else ()
+    return _decision(facts, peril, outcome, reasons, notes, opening, missing, assessment)
+
+
+def _standing(reasons: Iterable[Reason], aside: frozenset[str]) -> Iterator[Reason]:
+    """What is not set aside; a reason that nobody may override always stands."""
+    return (r for r in reasons if not (r.is_discretionary and r.code in aside))
 
 
 def _outcome(reasons: list[Reason], *, asks: bool) -> Outcome:
@@ -99,6 +134,7 @@ def _decision(
     peril: Peril,
     outcome: Outcome,
     reasons: list[Reason],
+    notes: tuple[Reason, ...],
     opening: Opening,
     missing: tuple[Gap, ...],
     assessment: Assessment,
@@ -120,7 +156,7 @@ def _decision(
         payout=assessment.amount if is_approved else zero(plan.currency),
         assessment=assessment,
         caps=assessment.caps if is_reckoned else (),
-        notes=tuple(_notes(peril, facts)) if is_approved else (),
+        notes=notes,
         instrument=peril.instrument,
         eligible_on=opening.eligible_on if is_deferred else None,
         resume_at=timing.resume_at(opening.eligible_on, facts) if is_deferred else None,

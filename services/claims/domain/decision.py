@@ -107,6 +107,13 @@ class Decision:
     # Asked for once, never decisive.
     supporting: tuple[str, ...] = ()
     rule_ids: tuple[str, ...] = ()
+    # Discretionary reasons and notes that people have set aside, in writing (G-13).
+    overridden: tuple[Reason, ...] = ()
+
+    @property
+    def discretionary(self) -> tuple[Reason, ...]:
+        """The reasons and notes that a person may override."""
+        return tuple(r for r in (*self.reasons, *self.notes) if r.is_discretionary)
 
     @property
     def reason(self) -> Reason | None:

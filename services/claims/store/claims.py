@@ -13,6 +13,7 @@ from libs.common.errors import NotFound
 from libs.common.money import Money
 from libs.common.pagination import Moment
 from libs.common.plans.wire import to_wire
+from services.claims.domain.approvals import Override
 from services.claims.domain.cases import (
     Claim,
     EarlierClaim,
@@ -26,10 +27,11 @@ from services.claims.store.covers import Policy
 _statement = msgspec.json.Decoder(Statement)
 _findings = msgspec.json.Decoder(Findings)
 _parts = msgspec.json.Decoder(Parts)
+_overrides = msgspec.json.Decoder(tuple[Override, ...])
 
 _CLAIM = """
     c.claim_id, c.tenant_id, c.policy_id, c.state, c.statement, c.findings, c.notified_at, c.filed_at,
-    c.filed_by, c.cause, c.info_requested_at, ARRAY(
+    c.filed_by, c.cause, c.info_requested_at, c.overrides, ARRAY(
         SELECT DISTINCT kind FROM evidence e
         WHERE e.claim_id = c.claim_id AND e.tenant_id = c.tenant_id AND e.scan_state <> 'INFECTED'
         ORDER BY kind
@@ -56,6 +58,8 @@ class FiledClaim:
     state: str
     filed_by: str
     cause: str | None = None
+    # What two people agreed to set aside: every decision of the claim goes by it.
+    overrides: tuple[Override, ...] = ()
 
     @property
     def claim_id(self) -> str:
@@ -102,6 +106,9 @@ class KeptDecision:
     plan_version: int
     decided_by: str
     decided_at: datetime
+    overrides: tuple[Override, ...] = ()
+    awaits_approval: bool = False
+    approved_by: str | None = None
 
 
 async def insert_claim(tx: Tx, filed: FiledClaim) -> None:
@@ -143,7 +150,7 @@ async def save_claim(tx: Tx, filed: FiledClaim) -> None:
     await tx.execute(
         """
         UPDATE claims SET state = $3, statement = $4, findings = $5, info_requested_at = $6,
-            filed_at = $7, filed_by = $8
+            filed_at = $7, filed_by = $8, overrides = $9, notified_at = $10
         WHERE claim_id = $1 AND tenant_id = $2
         """,
         filed.claim_id,
@@ -154,6 +161,8 @@ async def save_claim(tx: Tx, filed: FiledClaim) -> None:
         filed.claim.info_requested_at,
         filed.claim.filed_at,
         filed.filed_by,
+        jsonb(filed.overrides),
+        filed.claim.notified_at,
     )
 
 
@@ -289,13 +298,18 @@ async def insert_decision(
     decided_by: str,
     policy_sequence: int,
     now: datetime,
+    overrides: tuple[Override, ...] = (),
+    awaits_approval: bool = False,
+    approved_by: str | None = None,
 ) -> None:
     await tx.execute(
         """
         INSERT INTO decisions (decision_id, tenant_id, claim_id, number, outcome, is_settled,
                                payout_minor, currency, parts, decision, facts, policy_sequence, plan,
-                               plan_version, plan_sha256, decided_by, decided_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                               plan_version, plan_sha256, decided_by, decided_at, overrides,
+                               awaits_approval, approved_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                $19, $20)
         """,
         decision_id,
         filed.tenant_id,
@@ -314,6 +328,9 @@ async def insert_decision(
         decision.sha256,
         decided_by,
         now,
+        jsonb(overrides),
+        awaits_approval,
+        approved_by,
     )
 
 
@@ -359,6 +376,7 @@ def _claim(row: Row) -> FiledClaim:
         state=row["state"],
         filed_by=row["filed_by"],
         cause=row["cause"],
+        overrides=_overrides.decode(row["overrides"]),
     )
 
 
@@ -387,9 +405,13 @@ def _decision(row: Row) -> KeptDecision:
         outcome=row["outcome"],
         is_settled=row["is_settled"],
         payout=Money(row["payout_minor"], row["currency"]),
-        decision=msgspec.json.decode(row["decision"]),
+        # Those made before anything could be overridden do not name what was.
+        decision={"overridden": [], **msgspec.json.decode(row["decision"])},
         plan=row["plan"],
         plan_version=row["plan_version"],
         decided_by=row["decided_by"],
         decided_at=row["decided_at"],
+        overrides=_overrides.decode(row["overrides"]),
+        awaits_approval=row["awaits_approval"],
+        approved_by=row["approved_by"],
     )

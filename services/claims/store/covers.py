@@ -222,6 +222,7 @@ async def order_position(tx: Tx, cover: Cover) -> OrderPosition | None:
                 AND state NOT IN ('PENDING', 'CANCELLED', 'INVALID', 'VOID')) AS insured,
             (SELECT coalesce(sum((d.parts -> 'delay' ->> 'amount_minor')::bigint), 0)::bigint
              FROM covers o JOIN claims c ON c.policy_id = o.policy_id AND c.tenant_id = o.tenant_id
+                AND c.state <> 'WITHDRAWN'
              JOIN LATERAL (
                 SELECT parts FROM decisions
                 WHERE claim_id = c.claim_id AND tenant_id = c.tenant_id AND is_settled

@@ -1,5 +1,6 @@
 """What the claims service does: load, decide, save, announce; always inside the door's transaction."""
 
+from services.claims.usecases.approvals import AnswerApproval, answer_approval
 from services.claims.usecases.claims import (
     CoverOfAnother,
     FileClaim,
@@ -15,6 +16,7 @@ from services.claims.usecases.decisions import (
     Rules,
     decide_by_person,
     list_perils,
+    lock_claim,
     look_again,
     reconsider,
 )
@@ -45,6 +47,12 @@ from services.claims.usecases.payments import (
     settle_payout,
 )
 from services.claims.usecases.tracking_evidence import AttachTracking, attach_tracking
+from services.claims.usecases.withdrawals import (
+    SwapClaim,
+    WithdrawClaim,
+    swap_claim,
+    withdraw_claim,
+)
 
 __all__ = [
     "ATTACH_TRACKING",
@@ -54,6 +62,7 @@ __all__ = [
     "SCAN_EVIDENCE",
     "SEND_PAYOUT",
     "AddEvidence",
+    "AnswerApproval",
     "AttachTracking",
     "CoverOfAnother",
     "DecideClaim",
@@ -66,8 +75,11 @@ __all__ = [
     "RecordRecovery",
     "Rules",
     "SettlePayout",
+    "SwapClaim",
     "UnknownEvidence",
+    "WithdrawClaim",
     "add_evidence",
+    "answer_approval",
     "attach_tracking",
     "decide_by_person",
     "file_claim",
@@ -75,6 +87,7 @@ __all__ = [
     "get_openable",
     "keep_evidence",
     "list_perils",
+    "lock_claim",
     "look_again",
     "move_covers",
     "note_scan",
@@ -87,4 +100,6 @@ __all__ = [
     "retry_payout",
     "send_payout",
     "settle_payout",
+    "swap_claim",
+    "withdraw_claim",
 ]

@@ -55,9 +55,24 @@ async def file_claim(tx: Tx, rules: Rules, command: FileClaim, *, now: datetime)
         _filed(command, now=now) if notice is None else _taken_over(notice, command, now=now)
     )
     await (store.insert_claim if notice is None else store.save_claim)(tx, filed)
-    filed, taken = await with_evidence(tx, filed, command.evidence_ids)
-    await announce(tx, filed, _claim_filed(filed, taken), now=now)
-    await announce_evidence(tx, filed, taken, now=now)
+    return await enter(tx, rules, cover, filed, command.evidence_ids, now=now)
+
+
+async def enter(
+    tx: Tx,
+    rules: Rules,
+    cover: Cover | None,
+    filed: FiledClaim,
+    evidence_ids: Sequence[str],
+    *,
+    moved: Sequence[Evidence] = (),
+    now: datetime,
+) -> FiledClaim:
+    """A claim that is in the books: its papers, what is said of it, its first decision."""
+    filed, taken = await with_evidence(tx, filed, evidence_ids)
+    papers = [*moved, *taken]
+    await announce(tx, filed, _claim_filed(filed, papers), now=now)
+    await announce_evidence(tx, filed, papers, now=now)
     if cover is None:
         return await decide_uninsured(tx, rules, filed, now=now)
     await await_tracking(tx, rules, cover, filed, now=now)

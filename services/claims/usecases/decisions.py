@@ -1,5 +1,6 @@
 """Deciding: one function for filing, new papers, news of the parcel, deadlines and persons."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from libs.common.errors import NotHereYet
 from libs.common.events import Announcement
 from libs.common.ids import new_id
 from libs.common.ledger import Account, move
-from libs.common.money import zero
+from libs.common.money import Money, zero
 from libs.common.plans.book import PlanBook
 from libs.common.plans.clocks import local_day
 from libs.common.plans.codes import Outcome
@@ -23,10 +24,12 @@ from services.claims import store
 from services.claims.domain import (
     Eligibility,
     adjudicate,
+    approvals,
     eligibility_of,
     filing,
     straight_through,
 )
+from services.claims.domain.approvals import Override, Wanted
 from services.claims.domain.cases import Case, Claim, Cover, Findings, Statement
 from services.claims.domain.decision import Decision
 from services.claims.domain.evidence import supplied
@@ -34,6 +37,7 @@ from services.claims.domain.facts_of_claim import facts
 from services.claims.domain.filing import Payout
 from services.claims.events import ClaimDecided, ClaimEvent, Line, Reason
 from services.claims.store import FiledClaim, KeptDecision
+from services.claims.usecases.second_person import ask, owed, void_payout, void_waiting
 
 LOOK_AGAIN = "look_again_at_claim"
 SEND_PAYOUT = "send_payout"
@@ -64,6 +68,11 @@ class DecideClaim:
     findings: Findings
     settles: bool
     decided_by: str
+    # Discretionary reasons they set aside, each with why.
+    overrides: tuple[Override, ...] = ()
+    # The proposal they looked at, where they say so.
+    decision_id: str | None = None
+    is_manager: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +85,22 @@ class Proposal:
 
 
 async def propose(
-    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, *, now: datetime
+    tx: Tx,
+    rules: Rules,
+    cover: Cover,
+    filed: FiledClaim,
+    *,
+    now: datetime,
+    asked: Sequence[Override] = (),
 ) -> Proposal:
-    """What the plan says to the claim on what is known now."""
+    """What the plan says to the claim on what is known now, and on what people have overridden.
+
+    `asked` is what somebody would override besides.
+    """
     plan = rules.plans.pinned(cover.plan_sha256)
     known = facts(await _case(tx, cover, filed.claim), now)
-    decision = adjudicate(plan, filed.claim.statement.peril, known)
+    overridden = frozenset(override.code for override in (*filed.overrides, *asked))
+    decision = adjudicate(plan, filed.claim.statement.peril, known, overridden)
     return Proposal(plan=plan, decision=decision, facts=known)
 
 
@@ -131,19 +150,66 @@ async def decide(
     """Decide the claim on what is known now; nothing is written when the answer is the same.
 
     `is_accepted`: a person accepts the engine's answer, whatever it is, so that it stands.
+    A proposal that a second person is asked about waits for them, as long as it would still be made.
     """
-    proposal = await propose(tx, rules, cover, filed, now=now)
-    limit = rules.tenant(filed.tenant_id).straight_through_limit
-    settles = straight_through(proposal.plan, proposal.decision, proposal.facts, limit).settles
-    is_final = proposal.decision.outcome in (Outcome.APPROVED, Outcome.DENIED)
+    if not is_accepted:
+        latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
+        if latest is not None and latest.awaits_approval:
+            asked = await propose(tx, rules, cover, filed, now=now, asked=latest.overrides)
+            if is_still(latest, asked.decision):
+                return filed
+    return await decide_anew(
+        tx, rules, cover, filed, now=now, decided_by=decided_by, is_accepted=is_accepted
+    )
+
+
+async def decide_anew(
+    tx: Tx,
+    rules: Rules,
+    cover: Cover,
+    filed: FiledClaim,
+    *,
+    now: datetime,
+    decided_by: str = ENGINE,
+    is_accepted: bool = False,
+    is_held: bool = False,
+    asked: tuple[Override, ...] = (),
+    authority: Money | None = None,
+    approved_by: str | None = None,
+) -> FiledClaim:
+    """The same, whatever a second person is asked about the claim.
+
+    `is_held`: an approval waits for a person, whatever its peril and amount. `asked` is what the
+    person overrides, and `authority` what they may approve alone; `approved_by` has agreed to it.
+    """
+    proposal = await propose(tx, rules, cover, filed, now=now, asked=asked)
+    decision, tenant = proposal.decision, rules.tenant(filed.tenant_id)
+    approvals.must_be_overridable([override.code for override in asked], decision)
+    limit = tenant.straight_through_limit
+    settles = straight_through(proposal.plan, decision, proposal.facts, limit).settles
+    if settles and decision.outcome is Outcome.APPROVED:
+        settles = not (is_held or await _is_watched(tx, filed, decision, tenant))
+    second = approvals.second_person(decision, asked, None if settles else authority)
+    is_final = decision.outcome in (Outcome.APPROVED, Outcome.DENIED)
     return await _record(
         tx,
+        rules,
         filed,
         proposal,
-        is_settled=settles or (is_accepted and is_final),
+        is_settled=second is None and (settles or (is_accepted and is_final)),
         decided_by=decided_by,
         policy_sequence=cover.sequence,
         now=now,
+        overrides=(*filed.overrides, *asked),
+        second=second,
+        approved_by=approved_by,
+    )
+
+
+async def _is_watched(tx: Tx, filed: FiledClaim, decision: Decision, tenant: Tenant) -> bool:
+    """Whether somebody refused to have such an amount sent: the engine does not try it again."""
+    return decision.payout > tenant.four_eyes_above and await store.has_refused_payout(
+        tx, filed.claim_id, tenant_id=filed.tenant_id
     )
 
 
@@ -158,6 +224,7 @@ async def decide_uninsured(
     decision = adjudicate(plan, filed.claim.statement.peril, known)
     return await _record(
         tx,
+        rules,
         filed,
         Proposal(plan=plan, decision=decision, facts=known),
         is_settled=True,
@@ -170,21 +237,34 @@ async def decide_uninsured(
 async def decide_by_person(
     tx: Tx, rules: Rules, command: DecideClaim, *, now: datetime
 ) -> FiledClaim:
-    """An adjudicator adds findings, and lets the engine's answer on them stand or not yet."""
+    """An adjudicator adds findings, and lets the engine's answer on them stand or not yet.
+
+    What they override, and what is above their authority, takes a second person (Q44).
+    """
     cover, filed = await lock_claim(tx, command.claim_id, tenant_id=command.tenant_id)
     filing.must_be_open(filed.claim_id, filed.state)
+    latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    assert latest is not None, "a claim is decided when it is filed"
+    approvals.must_be_latest(command.decision_id, latest.decision_id)
     filing.must_know(tuple(command.findings.grades), cover.terms)
     found = filing.merged(filed.claim.findings, command.findings)
     examined = replace(filed, claim=replace(filed.claim, findings=found))
     await store.save_claim(tx, examined)
-    return await decide(
+    if not command.settles:
+        approvals.must_settle(command.overrides)
+        return await decide(tx, rules, cover, examined, now=now, decided_by=command.decided_by)
+    granted = {override.code for override in filed.overrides}
+    limit = rules.tenant(filed.tenant_id).adjudicator_limit
+    return await decide_anew(
         tx,
         rules,
         cover,
         examined,
         now=now,
         decided_by=command.decided_by,
-        is_accepted=command.settles,
+        is_accepted=True,
+        asked=tuple(one for one in command.overrides if one.code not in granted),
+        authority=None if command.is_manager else limit,
     )
 
 
@@ -213,16 +293,7 @@ async def reconsider(
         and proposal.decision.payout == latest.payout
     ):
         return True
-    await store.save_payout(tx, replace(payout, state="VOID"), tenant_id=tenant_id)
-    back = move(
-        "payout-void",
-        payout.payout_id,
-        payout.policy_id,
-        payout.amount,
-        debit=owed(payout.instrument),
-        credit=Account.CLAIMS,
-    )
-    await ledger.book(tx, tenant_id, [back], now=now)
+    await void_payout(tx, payout, "PROPOSAL_CHANGED", tenant_id=tenant_id, now=now)
     await decide(tx, rules, cover, replace(filed, state="SUBMITTED"), now=now)
     return False
 
@@ -257,14 +328,23 @@ async def announce(tx: Tx, filed: FiledClaim, event: ClaimEvent, *, now: datetim
     )
 
 
-def owed(instrument: str) -> Account:
-    return Account.VOUCHER if instrument == "voucher" else Account.PAYOUT
-
-
 async def create_payout(
-    tx: Tx, filed: FiledClaim, payout: Payout, *, debit: Account, now: datetime
+    tx: Tx,
+    rules: Rules,
+    filed: FiledClaim,
+    payout: Payout,
+    *,
+    debit: Account,
+    by: str,
+    now: datetime,
 ) -> None:
-    """Owe the money and have it sent. `debit` is what bears it."""
+    """Owe the money and have it sent, or ask somebody else than `by` first where it is a lot.
+
+    `debit` is what bears it.
+    """
+    limit = rules.tenant(filed.tenant_id).four_eyes_above
+    if payout.amount > limit:
+        payout = replace(payout, state="CREATED")
     await store.insert_payout(tx, payout, tenant_id=filed.tenant_id, now=now)
     entry = move(
         payout.kind.lower(),
@@ -275,7 +355,13 @@ async def create_payout(
         credit=owed(payout.instrument),
     )
     await ledger.book(tx, filed.tenant_id, [entry], now=now)
-    await schedule(tx, payout, tenant_id=filed.tenant_id, now=now)
+    if payout.state == "APPROVED":
+        await schedule(tx, payout, tenant_id=filed.tenant_id, now=now)
+        return
+    wanted = Wanted(
+        why=f"{payout.amount} is more than {limit}: two people.", scope=approvals.CASHIER
+    )
+    await ask(tx, filed, approvals.PAYOUT, payout.payout_id, wanted, by=by, now=now)
 
 
 async def schedule(tx: Tx, payout: Payout, *, tenant_id: str, now: datetime) -> None:
@@ -308,6 +394,7 @@ async def await_tracking(
 
 async def _record(
     tx: Tx,
+    rules: Rules,
     filed: FiledClaim,
     proposal: Proposal,
     *,
@@ -315,11 +402,19 @@ async def _record(
     decided_by: str,
     policy_sequence: int,
     now: datetime,
+    overrides: tuple[Override, ...] = (),
+    second: Wanted | None = None,
+    approved_by: str | None = None,
 ) -> FiledClaim:
-    decision = proposal.decision
+    decision, awaits = proposal.decision, second is not None
     latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    if latest is not None and _is_same(latest, decision, is_settled=is_settled):
-        return filed
+    if latest is not None:
+        told = (latest.is_settled, latest.awaits_approval, latest.overrides)
+        if told == (is_settled, awaits, overrides) and _is_same(latest, decision):
+            return filed
+        await store.void_approval(
+            tx, latest.decision_id, "DECIDED_ANEW", tenant_id=filed.tenant_id
+        )
     decision_id = new_id("dec")
     await store.insert_decision(
         tx,
@@ -332,23 +427,46 @@ async def _record(
         decided_by=decided_by,
         policy_sequence=policy_sequence,
         now=now,
+        overrides=overrides,
+        awaits_approval=awaits,
+        approved_by=approved_by,
     )
     decided = replace(filed, state=filing.state_after(decision, is_settled=is_settled))
-    if decision.outcome is Outcome.INFO_REQUIRED and filed.claim.info_requested_at is None:
+    asks = is_settled and decision.outcome is Outcome.INFO_REQUIRED
+    if asks and filed.claim.info_requested_at is None:
         decided = replace(decided, claim=replace(filed.claim, info_requested_at=now))
     await store.save_claim(tx, decided)
     event = _claim_decided(
-        decided, decision, decision_id, is_settled=is_settled, decided_by=decided_by, now=now
+        decided,
+        decision,
+        decision_id,
+        is_settled=is_settled,
+        awaits_approval=awaits,
+        decided_by=decided_by,
+        now=now,
     )
     await announce(tx, decided, event, now=now)
     await _watch(tx, decided, decision)
+    if second is not None:
+        about = approvals.DECISION
+        await ask(tx, decided, about, decision_id, second, by=decided_by, now=now)
+    is_final = is_settled and decision.outcome in (Outcome.APPROVED, Outcome.DENIED)
+    if is_final and latest is not None:
+        await void_waiting(tx, decided, now=now)
     if is_settled and decision.outcome is Outcome.APPROVED:
-        return await _pay(tx, decided, decision, decision_id, now=now)
+        return await _pay(tx, rules, decided, decision, decision_id, by=decided_by, now=now)
     return decided
 
 
 async def _pay(
-    tx: Tx, filed: FiledClaim, decision: Decision, decision_id: str, *, now: datetime
+    tx: Tx,
+    rules: Rules,
+    filed: FiledClaim,
+    decision: Decision,
+    decision_id: str,
+    *,
+    by: str,
+    now: datetime,
 ) -> FiledClaim:
     """Owe what the decision pays, less what went before it; PAID when nothing is left."""
     assert filed.policy_id is not None
@@ -369,7 +487,7 @@ async def _pay(
         instrument=decision.instrument,
         state="APPROVED",
     )
-    await create_payout(tx, filed, payout, debit=Account.CLAIMS, now=now)
+    await create_payout(tx, rules, filed, payout, debit=Account.CLAIMS, by=by, now=now)
     return filed
 
 
@@ -387,11 +505,28 @@ async def _watch(tx: Tx, filed: FiledClaim, decision: Decision) -> None:
     )
 
 
-def _is_same(latest: KeptDecision, decision: Decision, *, is_settled: bool) -> bool:
+def is_still(latest: KeptDecision, decision: Decision) -> bool:
+    """What somebody was asked to agree to: outcome, amount and reasons, whatever the day."""
+
+    def agreed(one: dict[str, Any]) -> list[Any]:
+        asked = [gap["label"] for gap in one["missing"]]
+        return [asked, *(one[name] for name in _AGREED)]
+
+    return agreed(latest.decision) == agreed(_as_kept(decision))
+
+
+_AGREED = ("outcome", "payout", "instrument", "reasons", "notes", "caps", "overridden")
+
+
+def _is_same(latest: KeptDecision, decision: Decision) -> bool:
     """Decided again with the same answer: arithmetic, reasons and all."""
-    # Through JSON, as the stored one went: a tuple is read back as a list.
-    again = msgspec.json.decode(msgspec.json.encode(decision))
-    return latest.is_settled == is_settled and bool(latest.decision == again)
+    return bool(latest.decision == _as_kept(decision))
+
+
+def _as_kept(decision: Decision) -> dict[str, Any]:
+    """Through JSON, as a stored one went: a tuple is read back as a list."""
+    kept: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(decision))
+    return kept
 
 
 def _claim_decided(
@@ -400,6 +535,7 @@ def _claim_decided(
     decision_id: str,
     *,
     is_settled: bool,
+    awaits_approval: bool,
     decided_by: str,
     now: datetime,
 ) -> ClaimDecided:
@@ -431,4 +567,5 @@ def _claim_decided(
         plan_version=decision.version,
         decided_by=decided_by,
         decided_at=now,
+        awaits_approval=awaits_approval,
     )

@@ -23,11 +23,11 @@ from services.claims.usecases.decisions import (
     create_payout,
     decide,
     lock_claim,
-    owed,
     propose,
     restand,
     schedule,
 )
+from services.claims.usecases.second_person import owed
 
 CARRIER, INSURER = "carrier", "insurer"
 
@@ -44,6 +44,7 @@ class SettlePayout:
 class PayAdvance:
     tenant_id: str
     claim_id: str
+    asked_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class RecordRecovery:
     source: str
     reference: str
     amount: Money
+    recorded_by: str
     is_fraud: bool = False
 
 
@@ -115,7 +117,7 @@ async def pay_advance(
     cover, filed = await lock_claim(tx, command.claim_id, tenant_id=command.tenant_id)
     filing.must_be_open(filed.claim_id, filed.state)
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    if any(payout.kind == "ADVANCE" for payout in payouts):
+    if any(p.kind == "ADVANCE" and p.state != "VOID" for p in payouts):
         raise money_back.AlreadyAdvanced(f"Claim {filed.claim_id} has its advance already.")
     amount = await _advanceable(tx, rules, cover, filed, now=now)
     latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
@@ -130,7 +132,8 @@ async def pay_advance(
         state="APPROVED",
         kind="ADVANCE",
     )
-    await create_payout(tx, filed, payout, debit=Account.ADVANCE, now=now)
+    by = command.asked_by
+    await create_payout(tx, rules, filed, payout, debit=Account.ADVANCE, by=by, now=now)
     return filed
 
 
@@ -155,7 +158,8 @@ async def record_recovery(
     if command.source == CARRIER:
         await _from_carrier(tx, rules, cover, filed, recovery, known, now=now)
     else:
-        await _from_insurer(tx, rules, cover, filed, recovery, now=now)
+        by = command.recorded_by
+        await _from_insurer(tx, rules, cover, filed, recovery, by=by, now=now)
     return recovery
 
 
@@ -244,11 +248,20 @@ async def _from_carrier(
 
 
 async def _from_insurer(
-    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, recovery: Recovery, *, now: datetime
+    tx: Tx,
+    rules: Rules,
+    cover: Cover,
+    filed: FiledClaim,
+    recovery: Recovery,
+    *,
+    by: str,
+    now: datetime,
 ) -> None:
     """The insurer settles what was advanced (TK-21); the claim is then decided."""
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    advanced = next((p.amount for p in payouts if p.kind == "ADVANCE"), None)
+    waits = ("CREATED", "VOID")
+    advances = (p for p in payouts if p.kind == "ADVANCE" and p.state not in waits)
+    advanced = next((p.amount for p in advances), None)
     if advanced is None:
         raise money_back.NothingAdvanced(
             f"Claim {filed.claim_id} has no advance for the insurer to settle."
@@ -259,7 +272,7 @@ async def _from_insurer(
     transfers = _settlement(cover.policy_id, recovery, settled)
     await ledger.book(tx, filed.tenant_id, transfers, now=now)
     if settled.to_seller.amount_minor:
-        await _pay_excess(tx, filed, cover, settled.to_seller, now=now)
+        await _pay_excess(tx, rules, filed, cover, settled.to_seller, by=by, now=now)
     if filed.state in filing.OPEN_STATES:
         await decide(tx, rules, cover, filed, now=now, decided_by=INSURER, is_accepted=True)
 
@@ -281,7 +294,14 @@ def _settlement(policy_id: str, recovery: Recovery, settled: Settlement) -> list
 
 
 async def _pay_excess(
-    tx: Tx, filed: FiledClaim, cover: Cover, amount: Money, *, now: datetime
+    tx: Tx,
+    rules: Rules,
+    filed: FiledClaim,
+    cover: Cover,
+    amount: Money,
+    *,
+    by: str,
+    now: datetime,
 ) -> None:
     """What the insurer paid above the advance is the seller's."""
     latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
@@ -295,7 +315,7 @@ async def _pay_excess(
         instrument="cash",
         state="APPROVED",
     )
-    await create_payout(tx, filed, payout, debit=Account.RECOVERY, now=now)
+    await create_payout(tx, rules, filed, payout, debit=Account.RECOVERY, by=by, now=now)
 
 
 async def _keep(tx: Tx, filed: FiledClaim, recovery: Recovery, *, now: datetime) -> None:

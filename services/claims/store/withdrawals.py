@@ -1,0 +1,54 @@
+"""Claims taken back, and what took their place. Every query names its tenant."""
+
+from libs.common.db import Tx
+from services.claims.domain.withdrawals import Withdrawal
+from services.claims.store.claims import FiledClaim
+
+
+async def insert_withdrawal(tx: Tx, withdrawal: Withdrawal, *, tenant_id: str) -> None:
+    await tx.execute(
+        """
+        INSERT INTO withdrawals (claim_id, tenant_id, withdrawn_by, withdrawn_at, reason, replaced_by)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        """,
+        withdrawal.claim_id,
+        tenant_id,
+        withdrawal.withdrawn_by,
+        withdrawal.withdrawn_at,
+        withdrawal.reason,
+        withdrawal.replaced_by,
+    )
+
+
+async def find_withdrawals(
+    tx: Tx, claim_id: str, *, tenant_id: str
+) -> tuple[Withdrawal | None, str | None]:
+    """The claim's own, and the claim that it replaces."""
+    rows = await tx.fetch(
+        """
+        SELECT claim_id, withdrawn_by, withdrawn_at, reason, replaced_by FROM withdrawals
+        WHERE tenant_id = $1 AND (claim_id = $2 OR replaced_by = $2)
+        """,
+        tenant_id,
+        claim_id,
+    )
+    found = {row["claim_id"]: Withdrawal(**dict(row)) for row in rows}
+    own = found.pop(claim_id, None)
+    return own, next(iter(found), None)
+
+
+async def move_evidence(tx: Tx, old: FiledClaim, new: FiledClaim) -> list[str]:
+    """Give the new claim the files of the old one; their ids.
+
+    What the platform made stays: it is as of the old claim's filing, and the new one gets its own.
+    """
+    rows = await tx.fetch(
+        """
+        UPDATE evidence SET claim_id = $3
+        WHERE tenant_id = $1 AND claim_id = $2 AND submitted_by <> 'platform' RETURNING evidence_id
+        """,
+        old.tenant_id,
+        old.claim_id,
+        new.claim_id,
+    )
+    return sorted(row["evidence_id"] for row in rows)

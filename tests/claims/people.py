@@ -1,0 +1,100 @@
+"""People at the claims desk: cases that need two of them."""
+
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from libs.common.auth import CLAIMS_DECIDE, CLAIMS_MANAGE, CLAIMS_READ, PAYOUTS_APPROVE
+from libs.common.money import money
+from tests.claims.desk import POLICY_ID, Desk, tracked, way_of
+from tests.policy.builders import Json, amount
+
+PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n%%EOF\n"
+DELIVERED = "2024-02-01T02:00"
+# Ten days after delivery: contact was due within three (CS-21).
+LATE = "2024-02-11T02:00"
+PAPERS = ("unboxing_video", "damage_list", "damage_photos")
+SEEN = {"video_elements": ["unboxing_shown", "always_in_frame"]}
+WHY = "The customer was in hospital; the discharge letter is on file."
+OVERRIDE: Json = {"code": "LATE_NOTICE", "why": WHY}
+
+
+def refused(response: httpx.Response, status: int, code: str) -> Json:
+    assert response.status_code == status, response.text
+    problem: Json = response.json()
+    assert problem["code"] == code, problem
+    return problem
+
+
+def done(response: httpx.Response) -> Json:
+    assert response.is_success, response.text
+    answer: Json = response.json()
+    return answer
+
+
+def adjudicator(desk: Desk, name: str = "ada") -> Desk:
+    return desk.as_(name, CLAIMS_READ, CLAIMS_DECIDE)
+
+
+def manager(desk: Desk, name: str = "mia") -> Desk:
+    return desk.as_(name, CLAIMS_READ, CLAIMS_DECIDE, CLAIMS_MANAGE)
+
+
+def cashier(desk: Desk, name: str = "cai") -> Desk:
+    return desk.as_(name, CLAIMS_READ, PAYOUTS_APPROVE)
+
+
+async def upload(desk: Desk, *kinds: str, policy_id: str = POLICY_ID) -> list[str]:
+    """Files of these kinds, for a claim to take."""
+    ids = []
+    for kind in kinds:
+        response = await desk.client.post(
+            "/v1/evidence",
+            params={"policy_id": policy_id, "kind": kind, "name": f"{kind}.pdf"},
+            content=PDF,
+            headers=desk.token(desk.tenant),
+        )
+        ids.append(done(response)["evidence_id"])
+    return ids
+
+
+async def deliver_parcel(desk: Desk, goods: str = "850", now: str = LATE) -> None:
+    """A parcel worth `goods`, delivered on 1 February 2024; it is `now`."""
+    value = money(Decimal(goods), "CNY")
+    delivered = tracked(state="RUN_OFF", delivered_at=DELIVERED)
+    terms = {"insured_value": value, "goods_value": value, "eligible_goods_value": value}
+    await desk.hears(*way_of(tracking=delivered, **terms))
+    await desk.at(now)
+
+
+async def late_damage(desk: Desk, claimed: int = 85_000) -> Json:
+    """A damage told too late, with all its papers: denied, and the reason is discretionary."""
+    papers = await upload(desk, *PAPERS)
+    claim = await desk.a_claim("DAMAGE", evidence_ids=papers, claimed_value=amount(claimed))
+    assert (claim["state"], claim["decision"]["outcome"]) == ("REFERRED", "DENIED")
+    first = claim["decision"]["reasons"][0]
+    assert (first["code"], first["is_discretionary"]) == ("LATE_NOTICE", True)
+    return claim
+
+
+async def decide(desk: Desk, claim: Json, **body: Any) -> httpx.Response:
+    return await desk.post(f"/v1/claims/{claim['claim_id']}/decision", body)
+
+
+async def override(desk: Desk, claim: Json, *overrides: Json, **body: Any) -> httpx.Response:
+    """The late notice is forgiven, unless something else is."""
+    body = {"findings": SEEN, **body, "overrides": list(overrides or (OVERRIDE,))}
+    return await decide(desk, claim, **body)
+
+
+async def open_approvals(desk: Desk) -> list[Json]:
+    found: list[Json] = done(await desk.get("/v1/approvals?state=OPEN"))["items"]
+    return found
+
+
+async def answer(
+    desk: Desk, approval: Json, is_granted: bool = True, **more: Any
+) -> httpx.Response:
+    path = f"/v1/approvals/{approval['approval_id']}/answer"
+    return await desk.post(path, {"is_granted": is_granted, **more})
