@@ -150,12 +150,14 @@ def token(keys: Path, settings_of: Callable[..., Settings]) -> Token:
     key = auth.read_key(keys / "issuer.jwk.json")
     settings = settings_of("policy")
 
-    def headers(tenant_id: str = TENANT, scopes: Iterable[str] | None = None) -> dict[str, str]:
+    def headers(
+        tenant_id: str = TENANT, scopes: Iterable[str] | None = None, subject: str = "tests"
+    ) -> dict[str, str]:
         jwt = auth.issue_token(
             key,
             settings,
             tenant_id=tenant_id,
-            subject="tests",
+            subject=subject,
             scopes=auth.SCOPES if scopes is None else scopes,
             now=system_now(),
         )

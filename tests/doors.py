@@ -28,7 +28,7 @@ class Doors:
     quotes: Any
     policies: Any
     claims: Any
-    headers: Callable[[str], dict[str, str]]
+    headers: Callable[..., dict[str, str]]
 
     def desk(self, tenant: str) -> Desk:
         running = self.claims.app.state.running
@@ -94,15 +94,15 @@ def wire(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _headers_by(keys: Path) -> Callable[[str], dict[str, str]]:
+def _headers_by(keys: Path) -> Callable[..., dict[str, str]]:
     issuer = auth.read_key(keys / "issuer.jwk.json")
 
-    def headers(tenant_id: str) -> dict[str, str]:
+    def headers(tenant_id: str, subject: str = "tests") -> dict[str, str]:
         jwt = auth.issue_token(
             issuer,
             Settings(),
             tenant_id=tenant_id,
-            subject="tests",
+            subject=subject,
             scopes=auth.SCOPES,
             now=system_now(),
         )

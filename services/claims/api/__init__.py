@@ -1,5 +1,5 @@
 """The claims service's routes: translate, open, call, render."""
 
-from services.claims.api import claims, evidence, money
+from services.claims.api import appeals, claims, evidence, money
 
-ROUTERS = (claims.router, evidence.router, evidence.raw, money.router)
+ROUTERS = (claims.router, evidence.router, evidence.raw, money.router, appeals.router)

@@ -29,7 +29,7 @@ _parts = msgspec.json.Decoder(Parts)
 
 _CLAIM = """
     c.claim_id, c.tenant_id, c.policy_id, c.state, c.statement, c.findings, c.notified_at, c.filed_at,
-    c.filed_by, c.cause, c.info_requested_at, ARRAY(
+    c.filed_by, c.cause, c.info_requested_at, c.closed_at, ARRAY(
         SELECT DISTINCT kind FROM evidence e
         WHERE e.claim_id = c.claim_id AND e.tenant_id = c.tenant_id ORDER BY kind
     ) AS evidence
@@ -55,6 +55,7 @@ class FiledClaim:
     state: str
     filed_by: str
     cause: str | None = None
+    closed_at: datetime | None = None
 
     @property
     def claim_id(self) -> str:
@@ -142,7 +143,7 @@ async def save_claim(tx: Tx, filed: FiledClaim) -> None:
     await tx.execute(
         """
         UPDATE claims SET state = $3, statement = $4, findings = $5, info_requested_at = $6,
-            filed_at = $7, filed_by = $8
+            filed_at = $7, filed_by = $8, closed_at = $9
         WHERE claim_id = $1 AND tenant_id = $2
         """,
         filed.claim_id,
@@ -153,6 +154,7 @@ async def save_claim(tx: Tx, filed: FiledClaim) -> None:
         filed.claim.info_requested_at,
         filed.claim.filed_at,
         filed.filed_by,
+        filed.closed_at,
     )
 
 
@@ -358,6 +360,7 @@ def _claim(row: Row) -> FiledClaim:
         state=row["state"],
         filed_by=row["filed_by"],
         cause=row["cause"],
+        closed_at=row["closed_at"],
     )
 
 

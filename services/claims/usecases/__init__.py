@@ -1,5 +1,14 @@
 """What the claims service does: load, decide, save, announce; always inside the door's transaction."""
 
+from services.claims.usecases.appeals import (
+    APPEAL_OVERDUE,
+    DecideAppeal,
+    FileAppeal,
+    close_claim,
+    decide_appeal,
+    file_appeal,
+    say_appeal_is_overdue,
+)
 from services.claims.usecases.claims import (
     FORGET_EVIDENCE,
     AddEvidence,
@@ -12,6 +21,7 @@ from services.claims.usecases.claims import (
     remember_covers,
     remember_fetched,
 )
+from services.claims.usecases.closing import CLOSE_CLAIM
 from services.claims.usecases.decisions import (
     ATTACH_TRACKING,
     LOOK_AGAIN,
@@ -20,6 +30,7 @@ from services.claims.usecases.decisions import (
     Rules,
     decide_by_person,
     list_perils,
+    lock_claim,
     look_again,
     reconsider,
 )
@@ -37,7 +48,9 @@ from services.claims.usecases.payments import (
 from services.claims.usecases.tracking_evidence import AttachTracking, attach_tracking
 
 __all__ = [
+    "APPEAL_OVERDUE",
     "ATTACH_TRACKING",
+    "CLOSE_CLAIM",
     "FORGET_EVIDENCE",
     "LOOK_AGAIN",
     "NOTICE_SILENCE",
@@ -45,7 +58,9 @@ __all__ = [
     "AddEvidence",
     "AttachTracking",
     "CoverOfAnother",
+    "DecideAppeal",
     "DecideClaim",
+    "FileAppeal",
     "FileClaim",
     "KeepEvidence",
     "PayAdvance",
@@ -54,10 +69,14 @@ __all__ = [
     "SettlePayout",
     "add_evidence",
     "attach_tracking",
+    "close_claim",
+    "decide_appeal",
     "decide_by_person",
+    "file_appeal",
     "file_claim",
     "keep_evidence",
     "list_perils",
+    "lock_claim",
     "look_again",
     "move_covers",
     "notice_silence",
@@ -67,6 +86,7 @@ __all__ = [
     "remember_covers",
     "remember_fetched",
     "retry_payout",
+    "say_appeal_is_overdue",
     "send_payout",
     "settle_payout",
 ]

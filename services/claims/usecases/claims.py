@@ -82,7 +82,7 @@ async def file_claim(tx: Tx, rules: Rules, command: FileClaim, *, now: datetime)
         _filed(command, now=now) if notice is None else _taken_over(notice, command, now=now)
     )
     await (store.insert_claim if notice is None else store.save_claim)(tx, filed)
-    filed, taken = await _with_evidence(tx, filed, command.evidence_ids)
+    filed, taken = await with_evidence(tx, filed, command.evidence_ids)
     await announce(tx, filed, _claim_filed(filed, taken), now=now)
     await announce_evidence(tx, filed, taken, now=now)
     if cover is None:
@@ -124,7 +124,7 @@ async def add_evidence(
     """Give an open claim more papers, and decide it on them."""
     cover, filed = await lock_claim(tx, command.claim_id, tenant_id=command.tenant_id)
     filing.must_be_open(filed.claim_id, filed.state)
-    filed, taken = await _with_evidence(tx, filed, command.evidence_ids)
+    filed, taken = await with_evidence(tx, filed, command.evidence_ids)
     await announce_evidence(tx, filed, taken, now=now)
     return await decide(tx, rules, cover, filed, now=now)
 
@@ -150,7 +150,7 @@ async def remember_fetched(tx: Tx, cover: Cover) -> None:
     await store.save_cover(tx, cover)
 
 
-async def _with_evidence(
+async def with_evidence(
     tx: Tx, filed: FiledClaim, evidence_ids: Sequence[str]
 ) -> tuple[FiledClaim, list[Evidence]]:
     """The claim with these files; those it has already are no news."""
