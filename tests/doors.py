@@ -1,7 +1,7 @@
 """The quote, policy and claims services as shops and their staff meet them: over one database."""
 
 import importlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,13 +97,15 @@ def wire(at: datetime) -> str:
 def _headers_by(keys: Path) -> Callable[..., dict[str, str]]:
     issuer = auth.read_key(keys / "issuer.jwk.json")
 
-    def headers(tenant_id: str, subject: str = "tests") -> dict[str, str]:
+    def headers(
+        tenant_id: str, scopes: Iterable[str] | None = None, subject: str = "tests"
+    ) -> dict[str, str]:
         jwt = auth.issue_token(
             issuer,
             Settings(),
             tenant_id=tenant_id,
             subject=subject,
-            scopes=auth.SCOPES,
+            scopes=auth.SCOPES if scopes is None else scopes,
             now=system_now(),
         )
         return {"authorization": f"Bearer {jwt}", "idempotency-key": uuid4().hex}

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import msgspec
 
-from libs.common import auth
 from tests.claims.desk import POLICY_ID, Desk, tracked, way_of
 from tests.doors import PDF
-from tests.policy.builders import Json, at
+from tests.policy.builders import Json, names, said
 from tests.policy.serving import fire_due
 
 BML = "sbx-bml-tests"
@@ -114,9 +114,7 @@ class Hearing:
         response: httpx.Response = await self.desk.client.post(
             path,
             json=body,
-            headers=self.desk.token(
-                self.desk.tenant, auth.SCOPES if scopes is None else scopes, subject=by
-            ),
+            headers=self.desk.token(self.desk.tenant, scopes, subject=by),
         )
         return response
 
@@ -134,9 +132,15 @@ class Hearing:
         assert response.status_code == 200, response.text
 
 
+async def told(desk: Desk, name: str) -> list[Json]:
+    """The data of the events of that name about the parcel's claims."""
+    heard = await said(desk.db, POLICY_ID)
+    return [
+        msgspec.json.decode(event.data)
+        for event, known in zip(heard, names(heard), strict=True)
+        if known == name
+    ]
+
+
 def payouts_of(claim: Json) -> list[int]:
     return [payout["amount"]["amount_minor"] for payout in claim["payouts"]]
-
-
-def time_of(text: str) -> str:
-    return at(text).isoformat().replace("+00:00", "Z")
