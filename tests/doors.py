@@ -1,7 +1,7 @@
 """The quote, policy and claims services as shops and their staff meet them: over one database."""
 
 import importlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ class Doors:
     quotes: Any
     policies: Any
     claims: Any
-    headers: Callable[[str], dict[str, str]]
+    headers: Callable[..., dict[str, str]]
 
     def desk(self, tenant: str) -> Desk:
         running = self.claims.app.state.running
@@ -92,18 +92,20 @@ def wire(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _headers_by(keys: Path) -> Callable[[str], dict[str, str]]:
+def _headers_by(keys: Path) -> Callable[..., dict[str, str]]:
     issuer = auth.read_key(keys / "issuer.jwk.json")
     # Read once: it takes longer than most calls that the headers are for.
     settings = Settings()
 
-    def headers(tenant_id: str) -> dict[str, str]:
+    def headers(
+        tenant_id: str, scopes: Iterable[str] | None = None, subject: str = "tests"
+    ) -> dict[str, str]:
         jwt = auth.issue_token(
             issuer,
             settings,
             tenant_id=tenant_id,
-            subject="tests",
-            scopes=auth.SCOPES,
+            subject=subject,
+            scopes=auth.SCOPES if scopes is None else scopes,
             now=system_now(),
         )
         return {"authorization": f"Bearer {jwt}", "idempotency-key": uuid4().hex}

@@ -111,7 +111,26 @@ def jobs(running: Running) -> Mapping[str, Job]:
             state, found = (INFECTED, verdict.found) if verdict.found else (CLEAN, None)
         return NoteScan(tenant_id=tenant_id, sha256=evidence.sha256, state=state, found=found)
 
+    async def close_claim(deadline: Deadline) -> None:
+        async with running.db.transaction(deadline.tenant_id) as tx:
+            # Before the deadline, as those do who move it: nobody waits for each other.
+            cover, filed = await usecases.lock_claim(
+                tx, deadline.subject, tenant_id=deadline.tenant_id
+            )
+            if await take(tx, deadline):
+                await usecases.close_claim(tx, rules, cover, filed, now=deadline.due_at)
+
+    async def say_appeal_is_overdue(deadline: Deadline) -> None:
+        tenant_id = deadline.tenant_id
+        async with running.db.transaction(tenant_id) as tx:
+            appeal = await store.get_appeal(tx, deadline.subject, tenant_id=tenant_id)
+            _, filed = await usecases.lock_claim(tx, appeal.claim_id, tenant_id=tenant_id)
+            if await take(tx, deadline):
+                await usecases.say_appeal_is_overdue(tx, filed, appeal, now=deadline.due_at)
+
     return {
+        usecases.CLOSE_CLAIM: close_claim,
+        usecases.APPEAL_OVERDUE: say_appeal_is_overdue,
         usecases.LOOK_AGAIN: look_again_at_claim,
         usecases.SEND_PAYOUT: send_payout,
         usecases.NOTICE_SILENCE: notice_silence,

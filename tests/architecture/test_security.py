@@ -51,6 +51,8 @@ BODIES: dict[str, Json] = {
     "answer_approval": {"is_granted": True},
     "withdraw_claim": {},
     "swap_claim": {"peril": "LOSS"},
+    "file_appeal": {"grounds": "It came later than that."},
+    "decide_appeal": {"note": "It did not."},
     "add_evidence": {"evidence_ids": ["evd_01JQZX7Y5V0000000000000000"]},
     "pay_advance": {},
     "record_recovery": {"source": "carrier", "reference": "r-1", "amount": amount(100)},
@@ -250,7 +252,7 @@ async def test_a_query_that_forgets_its_tenant_sees_nothing_of_theirs(
         "policy.payment_hooks", "policy.scans", "policy.tracking_hooks", "policy.tracking_notices",
         "policy.tracking_readings", "policy.unmatched_parcels", "policy.unknown_codes", "claims.claims",
         "claims.covers", "claims.decisions", "claims.evidence", "claims.payouts", "claims.approvals",
-        "claims.ledger_entries", "notifier.notifications", "policy.idempotency_keys",
+        "claims.appeals", "claims.ledger_entries", "notifier.notifications", "policy.idempotency_keys",
     }  # fmt: skip
 
     assert await leaks(db_of, theirs) == []

@@ -214,6 +214,9 @@ class World:
         claim = await self.post("claims", "/v1/claims", filed)
         self.ids["claim_id"] = claim["claim_id"]
         self.ids["payout_id"] = claim["payouts"][0]["payout_id"]
+        path = f"/v1/claims/{claim['claim_id']}/appeals"
+        appeal = await self.post("claims", path, {"grounds": "It came later than that."})
+        self.ids["appeal_id"] = appeal["appeal_id"]
         await self.settle()
         await self._forgive()
         listed = await self.get("notifier", "/v1/notifications")

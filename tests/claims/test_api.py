@@ -89,7 +89,7 @@ async def test_a_claim_that_waited_is_decided_by_itself_on_its_day(asking_desk: 
     assert decision["decided_at"] == "2024-03-01T16:00:00Z"
     assert decision["payout"] == {**amount(7_000), "formatted": "¥70.00"}
     assert await desk.said() == ["ClaimFiled", "ClaimDecided", "ClaimDecided", "PayoutSent"]
-    assert (await desk.deadlines()).keys() == {"notice_silence"}
+    assert (await desk.deadlines()).keys() == {"notice_silence", "close_claim"}
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ async def test_a_payout_is_sent_once(desk: Desk, sent: Json) -> None:
     await fire_due(desk.client, NOW)
 
     assert (await desk.said()).count("PayoutSent") == 1
-    assert await desk.deadlines() == {}
+    assert list(await desk.deadlines()) == ["close_claim"]
 
 
 async def test_while_the_policys_owner_is_away_no_money_goes_out(
@@ -116,7 +116,7 @@ async def test_while_the_policys_owner_is_away_no_money_goes_out(
     ]
     assert (await desk.show(claim))["payouts"][0]["state"] == "APPROVED"
     # It is tried again later.
-    assert list(await desk.deadlines()) == ["send_payout"]
+    assert "send_payout" in await desk.deadlines()
 
 
 async def test_a_confirmed_payout_is_paid_and_leaves_the_books(desk: Desk, sent: Json) -> None:

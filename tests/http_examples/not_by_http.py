@@ -36,7 +36,6 @@ class Listed:
 
 # What no endpoint answers, with the word its path would hold.
 WITHOUT_ENDPOINT: Mapping[str, str] = {
-    "appeal": "appeal",
     "found_after_payout": "found",
     "sla": "sla",
     "undeliverable": "instruction",
@@ -52,18 +51,12 @@ NOT_BY_HTTP: Mapping[tuple[str, str], Listed] = {
     ("bml-shipping", "B25"): _ENDPOINT,
     ("bml-shipping", "B26"): _ENDPOINT,
     ("bml-shipping", "B27"): _ENDPOINT,
-    ("bml-shipping", "B28"): _ENDPOINT,
-    ("bml-shipping", "B29"): _ENDPOINT,
-    ("bml-shipping", "B30"): _ENDPOINT,
-    ("bml-shipping", "B31"): _ENDPOINT,
     ("bml-shipping", "B42"): _ENDPOINT,
     ("bml-shipping", "B44"): _ENDPOINT,
     # A quote of this plan is priced at once: it is never a draft that could be charged.
     ("bml-shipping", "X05"): Listed(why=Why.FACT_NOT_TAKEN, fact="quote_state"),
     # Fraud is said as a cause, as in X13 and M46, never as a finding.
     ("bml-shipping", "X14"): Listed(why=Why.FACT_NOT_TAKEN, fact="fraud"),
-    ("bml-shipping", "X17"): _ENDPOINT,
-    ("bml-shipping", "X18"): _ENDPOINT,
     ("cssecure", "C33"): _ENDPOINT,
     ("cssecure", "C34"): _ENDPOINT,
     ("cssecure", "C35"): _ENDPOINT,

@@ -1,6 +1,6 @@
 """The claims service's routes: translate, open, call, render."""
 
-from services.claims.api import approvals, claims, evidence, money, withdrawals
+from services.claims.api import appeals, approvals, claims, evidence, money, withdrawals
 
 ROUTERS = (
     claims.router,
@@ -10,4 +10,5 @@ ROUTERS = (
     money.router,
     approvals.router,
     withdrawals.router,
+    appeals.router,
 )

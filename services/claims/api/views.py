@@ -10,7 +10,9 @@ from libs.common.wire import (
     View,
 )
 from services.claims import store
+from services.claims.api.appeal_views import AppealView
 from services.claims.domain import Eligibility
+from services.claims.domain.appeals import APPEALABLE
 from services.claims.domain.approvals import Approval
 from services.claims.domain.filing import Payout
 from services.claims.domain.money_back import Recovery
@@ -273,6 +275,12 @@ class ClaimView(View):
     replaces: str | None
     """The claim of another peril whose place it took."""
     replaced_by: str | None
+    closed_at: datetime | None
+    appeals: list[AppealView]
+    appeal_until: date | None
+    """The last local day to appeal to `appeal_tier`, which `appeal_body` decides; null: none can be."""
+    appeal_tier: int | None
+    appeal_body: str | None
 
 
 class ClaimSummary(View):
@@ -309,6 +317,10 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
     withdrawal, replaces = await store.find_withdrawals(
         tx, filed.claim_id, tenant_id=filed.tenant_id
     )
+    appeals = await store.list_appeals(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    window = None
+    if filed.state in APPEALABLE:
+        window = await store.find_window(tx, filed.claim_id, tenant_id=filed.tenant_id)
     return ClaimView(
         claim_id=filed.claim_id,
         policy_id=filed.policy_id,
@@ -326,4 +338,9 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
         withdrawal=None if withdrawal is None else WithdrawalView.of(withdrawal),
         replaces=replaces,
         replaced_by=None if withdrawal is None else withdrawal.replaced_by,
+        closed_at=filed.closed_at,
+        appeals=[AppealView.of(appeal) for appeal in appeals],
+        appeal_until=window.file_by if window else None,
+        appeal_tier=window.tier if window else None,
+        appeal_body=(window.body or None) if window else None,
     )

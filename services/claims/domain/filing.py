@@ -18,6 +18,9 @@ STANDING_STATES = frozenset(
     {"APPROVED", "DENIED", "PAYING", "PAID", "UNDER_APPEAL", "RECOVERY"}
 )
 
+# Nothing more can come of it.
+CLOSED = "CLOSED"
+
 # A first notice: it waits for its claimant, and nothing decides it.
 NOTIFIED = "NOTIFIED"
 
@@ -108,11 +111,16 @@ def state_after(decision: Decision, *, is_settled: bool) -> str:
     return decision.outcome.value if is_settled else "REFERRED"
 
 
-def standing(outcome: Outcome, payouts: Sequence[Payout]) -> str:
+def standing(
+    outcome: Outcome, payouts: Sequence[Payout], *, is_under_appeal: bool = False
+) -> str:
     """The state of a claim whose decision stands, by what became of its money (2.7).
 
-    Money that failed is still being paid; an approval that leaves nothing to pay is paid.
+    Money that failed is still being paid; an approval that leaves nothing to pay is paid. An
+    open appeal goes before: its payouts go on meanwhile.
     """
+    if is_under_appeal:
+        return "UNDER_APPEAL"
     if outcome is Outcome.DENIED:
         return "DENIED"
     states = {p.state for p in payouts if p.kind == "PAYOUT" and p.state != "VOID"}

@@ -29,7 +29,10 @@ class SlaTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppealAnswer:
-    """Whether this appeal is taken, by whom, and by when it is to be decided."""
+    """Whether this appeal is taken, by whom, and by when it is to be decided.
+
+    `closes_at` is the first instant too late to file it, `breaches_at` too late to decide it.
+    """
 
     accepted: bool
     reason: str
@@ -39,6 +42,8 @@ class AppealAnswer:
     decide_by: date | None
     is_final: bool
     rule_ids: Rules
+    closes_at: datetime | None = None
+    breaches_at: datetime | None = None
 
 
 def sla(
@@ -81,12 +86,13 @@ def pay_by(plan: Plan, approved_at: datetime) -> date | None:
 def appeal(plan: Plan, facts: Mapping[str, object]) -> AppealAnswer:
     """Whether the appeal is taken: an existing tier, all before it used up, and in time.
 
-    An unset `tier` is the next one.
+    An unset `tier` is the next one; behind a final tier there is none.
     """
     case = facts_of(plan, facts)
     used = case["tiers_exhausted"]
     number = int(case.number("tier")) or len(set(used)) + 1
-    if number > len(plan.appeal) or number in used:
+    is_decided = any(tier.is_final and tier.tier in used for tier in plan.appeal)
+    if number > len(plan.appeal) or number in used or is_decided:
         return _refused("APPEAL_EXHAUSTED", number, plan)
     if any(earlier not in used for earlier in range(1, number)):
         return _refused("APPEAL_TIER_SKIPPED", number, plan)
@@ -109,6 +115,8 @@ def _in_time(tier: AppealTier, plan: Plan, case: Facts) -> AppealAnswer:
         decide_by=None if is_late else _day(filed_at, tier.decide, plan),
         is_final=tier.is_final or tier.tier == len(plan.appeal),
         rule_ids=tier.rules,
+        closes_at=_late_at(decided_at, tier.file, plan),
+        breaches_at=None if is_late else _late_at(filed_at, tier.decide, plan),
     )
 
 
@@ -144,3 +152,9 @@ def _day(
     if start is None or length is None:
         return None
     return due_on(start, length, plan.zone, plan.calendar, pauses)
+
+
+def _late_at(start: datetime | None, length: Duration, plan: Plan) -> datetime | None:
+    if start is None:
+        return None
+    return first_late_instant(start, length, plan.zone, plan.calendar)

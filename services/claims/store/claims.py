@@ -31,7 +31,7 @@ _overrides = msgspec.json.Decoder(tuple[Override, ...])
 
 _CLAIM = """
     c.claim_id, c.tenant_id, c.policy_id, c.state, c.statement, c.findings, c.notified_at, c.filed_at,
-    c.filed_by, c.cause, c.info_requested_at, c.overrides, ARRAY(
+    c.filed_by, c.cause, c.info_requested_at, c.overrides, c.closed_at, ARRAY(
         SELECT DISTINCT kind FROM evidence e
         WHERE e.claim_id = c.claim_id AND e.tenant_id = c.tenant_id AND e.scan_state <> 'INFECTED'
         ORDER BY kind
@@ -60,6 +60,7 @@ class FiledClaim:
     cause: str | None = None
     # What two people agreed to set aside: every decision of the claim goes by it.
     overrides: tuple[Override, ...] = ()
+    closed_at: datetime | None = None
 
     @property
     def claim_id(self) -> str:
@@ -150,7 +151,7 @@ async def save_claim(tx: Tx, filed: FiledClaim) -> None:
     await tx.execute(
         """
         UPDATE claims SET state = $3, statement = $4, findings = $5, info_requested_at = $6,
-            filed_at = $7, filed_by = $8, overrides = $9, notified_at = $10
+            filed_at = $7, filed_by = $8, overrides = $9, notified_at = $10, closed_at = $11
         WHERE claim_id = $1 AND tenant_id = $2
         """,
         filed.claim_id,
@@ -163,6 +164,7 @@ async def save_claim(tx: Tx, filed: FiledClaim) -> None:
         filed.filed_by,
         jsonb(filed.overrides),
         filed.claim.notified_at,
+        filed.closed_at,
     )
 
 
@@ -377,6 +379,7 @@ def _claim(row: Row) -> FiledClaim:
         filed_by=row["filed_by"],
         cause=row["cause"],
         overrides=_overrides.decode(row["overrides"]),
+        closed_at=row["closed_at"],
     )
 
 

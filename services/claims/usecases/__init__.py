@@ -1,5 +1,14 @@
 """What the claims service does: load, decide, save, announce; always inside the door's transaction."""
 
+from services.claims.usecases.appeals import (
+    APPEAL_OVERDUE,
+    DecideAppeal,
+    FileAppeal,
+    close_claim,
+    decide_appeal,
+    file_appeal,
+    say_appeal_is_overdue,
+)
 from services.claims.usecases.approvals import AnswerApproval, answer_approval
 from services.claims.usecases.claims import (
     CoverOfAnother,
@@ -8,6 +17,7 @@ from services.claims.usecases.claims import (
     remember_covers,
     remember_fetched,
 )
+from services.claims.usecases.closing import CLOSE_CLAIM
 from services.claims.usecases.decisions import (
     ATTACH_TRACKING,
     LOOK_AGAIN,
@@ -55,7 +65,9 @@ from services.claims.usecases.withdrawals import (
 )
 
 __all__ = [
+    "APPEAL_OVERDUE",
     "ATTACH_TRACKING",
+    "CLOSE_CLAIM",
     "FORGET_EVIDENCE",
     "LOOK_AGAIN",
     "NOTICE_SILENCE",
@@ -65,9 +77,11 @@ __all__ = [
     "AnswerApproval",
     "AttachTracking",
     "CoverOfAnother",
+    "DecideAppeal",
     "DecideClaim",
     "EvidenceInfected",
     "EvidenceNotScanned",
+    "FileAppeal",
     "FileClaim",
     "KeepEvidence",
     "NoteScan",
@@ -81,7 +95,10 @@ __all__ = [
     "add_evidence",
     "answer_approval",
     "attach_tracking",
+    "close_claim",
+    "decide_appeal",
     "decide_by_person",
+    "file_appeal",
     "file_claim",
     "forget_evidence",
     "get_openable",
@@ -98,6 +115,7 @@ __all__ = [
     "remember_covers",
     "remember_fetched",
     "retry_payout",
+    "say_appeal_is_overdue",
     "send_payout",
     "settle_payout",
     "swap_claim",

@@ -24,6 +24,7 @@ from services.claims import store
 from services.claims.domain import (
     Eligibility,
     adjudicate,
+    appeals,
     approvals,
     eligibility_of,
     filing,
@@ -37,6 +38,7 @@ from services.claims.domain.facts_of_claim import facts
 from services.claims.domain.filing import Payout
 from services.claims.events import ClaimDecided, ClaimEvent, Line, Reason
 from services.claims.store import FiledClaim, KeptDecision
+from services.claims.usecases.closing import close_when_over, open_window
 from services.claims.usecases.second_person import ask, owed, void_payout, void_waiting
 
 LOOK_AGAIN = "look_again_at_claim"
@@ -191,7 +193,7 @@ async def decide_anew(
         settles = not (is_held or await _is_watched(tx, filed, decision, tenant))
     second = approvals.second_person(decision, asked, None if settles else authority)
     is_final = decision.outcome in (Outcome.APPROVED, Outcome.DENIED)
-    return await _record(
+    return await record(
         tx,
         rules,
         filed,
@@ -222,7 +224,7 @@ async def decide_uninsured(
     plan = rules.plans.current(sold, local_day(now, newest.zone)) or newest
     known: dict[str, Any] = {"as_of": now, "policy_state": "NONE"}
     decision = adjudicate(plan, filed.claim.statement.peril, known)
-    return await _record(
+    return await record(
         tx,
         rules,
         filed,
@@ -288,10 +290,8 @@ async def reconsider(
     latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=tenant_id)
     proposal = await propose(tx, rules, cover, filed, now=now)
     assert latest is not None
-    if (
-        proposal.decision.outcome is Outcome.APPROVED
-        and proposal.decision.payout == latest.payout
-    ):
+    is_appealed = filed.state == "UNDER_APPEAL"
+    if appeals.still_pays(latest.payout, proposal.decision, is_appealed=is_appealed):
         return True
     await void_payout(tx, payout, "PROPOSAL_CHANGED", tenant_id=tenant_id, now=now)
     await decide(tx, rules, cover, replace(filed, state="SUBMITTED"), now=now)
@@ -317,7 +317,9 @@ async def restand(tx: Tx, filed: FiledClaim) -> FiledClaim:
     latest = await store.find_standing_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
     assert latest is not None, "what is not open is decided"
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    stands = replace(filed, state=filing.standing(Outcome(latest.outcome), payouts))
+    appealed = await store.has_open_appeal(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    outcome = Outcome(latest.outcome)
+    stands = replace(filed, state=filing.standing(outcome, payouts, is_under_appeal=appealed))
     await store.save_claim(tx, stands)
     return stands
 
@@ -392,7 +394,7 @@ async def await_tracking(
         )
 
 
-async def _record(
+async def record(
     tx: Tx,
     rules: Rules,
     filed: FiledClaim,
@@ -454,8 +456,23 @@ async def _record(
     if is_final and latest is not None:
         await void_waiting(tx, decided, now=now)
     if is_settled and decision.outcome is Outcome.APPROVED:
-        return await _pay(tx, rules, decided, decision, decision_id, by=decided_by, now=now)
+        decided = await _pay(tx, rules, decided, decision, decision_id, by=decided_by, now=now)
+    if is_settled and decided.state in filing.STANDING_STATES:
+        return await _await_appeal(tx, decided, proposal.plan, now=now)
     return decided
+
+
+async def _await_appeal(tx: Tx, filed: FiledClaim, plan: Plan, *, now: datetime) -> FiledClaim:
+    """What stands may be appealed for a while, and the claim closes behind that.
+
+    A claim on no policy has no programme to appeal to; one under appeal waits for its decision.
+    """
+    if filed.policy_id is None:
+        return filed
+    if await store.has_open_appeal(tx, filed.claim_id, tenant_id=filed.tenant_id):
+        return await restand(tx, filed)
+    await open_window(tx, filed, plan, decided_at=now)
+    return await close_when_over(tx, filed, now=now)
 
 
 async def _pay(
@@ -472,7 +489,8 @@ async def _pay(
     assert filed.policy_id is not None
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
     gone = sum(
-        (p.amount for p in payouts if p.state not in filing.UNPAID),
+        # One that failed is still owed, and is sent again.
+        (p.amount for p in payouts if p.state != "VOID"),
         zero(decision.payout.currency),
     )
     left = decision.payout - gone

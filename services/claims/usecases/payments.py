@@ -17,6 +17,7 @@ from services.claims.domain.money_back import Recovery
 from services.claims.domain.settlement import Settlement
 from services.claims.events import AdvancePaid, PayoutSent, PayoutSettled, RecoveryRecorded
 from services.claims.store import FiledClaim
+from services.claims.usecases.closing import close_when_over
 from services.claims.usecases.decisions import (
     Rules,
     announce,
@@ -96,6 +97,8 @@ async def settle_payout(tx: Tx, command: SettlePayout, *, now: datetime) -> Payo
         settled_at=now,
     )
     await announce(tx, filed, event, now=now)
+    if settled.state == "CONFIRMED":
+        await close_when_over(tx, await restand(tx, filed), now=now)
     return settled
 
 
@@ -174,7 +177,6 @@ async def _confirmed(tx: Tx, filed: FiledClaim, payout: Payout, *, now: datetime
     )
     await ledger.book(tx, filed.tenant_id, [left], now=now)
     if payout.kind == "PAYOUT":
-        await restand(tx, filed)
         return
     paid = AdvancePaid(
         claim_id=filed.claim_id,

@@ -1,0 +1,269 @@
+"""Appeals: filed against a decision that stands, and decided by somebody who had no part in it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from libs.common.db import Tx
+from libs.common.deadlines import Deadline, cancel_deadline, set_deadline
+from libs.common.ids import new_id
+from services.claims import store
+from services.claims.domain import appeals, filing
+from services.claims.domain.appeals import Appeal
+from services.claims.domain.cases import Cover, Findings
+from services.claims.domain.service_terms import AppealAnswer
+from services.claims.events import AppealDecided, ClaimAppealed, ClaimOverdue
+from services.claims.store import FiledClaim, KeptDecision
+from services.claims.usecases.closing import (
+    close_when_over,
+    end_window,
+    open_window,
+    shut_window,
+)
+from services.claims.usecases.decisions import (
+    Rules,
+    announce,
+    lock_claim,
+    propose,
+    record,
+    restand,
+)
+from services.claims.usecases.evidence import announce_evidence, with_evidence
+
+APPEAL_DECIDE = "APPEAL_DECIDE"
+APPEAL_OVERDUE = "say_appeal_is_overdue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileAppeal:
+    """`tier` None: the next one."""
+
+    tenant_id: str
+    claim_id: str
+    tier: int | None
+    grounds: str
+    filed_by: str
+    evidence_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideAppeal:
+    """What the deciding person established, and their reason in writing."""
+
+    tenant_id: str
+    appeal_id: str
+    findings: Findings
+    note: str
+    decided_by: str
+
+
+async def file_appeal(tx: Tx, rules: Rules, command: FileAppeal, *, now: datetime) -> Appeal:
+    """The appeal, where the plan takes it; the claim waits for it, its payouts go on."""
+    cover, filed = await lock_claim(tx, command.claim_id, tenant_id=command.tenant_id)
+    appeals.must_be_decided(filed.claim_id, filed.state, is_filed=filed.is_filed)
+    heard = await store.list_appeals(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    appeals.must_have_none_open(heard)
+    stands = await _standing(tx, filed)
+    taken = _taken(rules, cover, heard, stands, command, now=now)
+    asked = _asked(command, taken, stands, now=now)
+    await store.insert_appeal(tx, asked, tenant_id=filed.tenant_id)
+    await shut_window(tx, filed)
+    filed, files = await with_evidence(tx, filed, command.evidence_ids)
+    # A claim whose window closed while this request waited for it is open again.
+    await restand(tx, replace(filed, state="UNDER_APPEAL", closed_at=None))
+    await _set_overdue(tx, filed, asked, taken)
+    await announce(tx, filed, _claim_appealed(filed, asked), now=now)
+    await announce_evidence(tx, filed, files, now=now)
+    return asked
+
+
+async def decide_appeal(
+    tx: Tx, rules: Rules, command: DecideAppeal, *, now: datetime
+) -> Appeal:
+    """The engine answers anew on what is known and found; only a higher award takes the old one's
+    place (BM-27), and a person's word settles it.
+
+    Discretionary reasons are not overridden here: findings are all that is passed on (G-13).
+    """
+    asked = await store.get_appeal(tx, command.appeal_id, tenant_id=command.tenant_id)
+    cover, filed = await lock_claim(tx, asked.claim_id, tenant_id=command.tenant_id)
+    asked = await store.get_appeal(tx, command.appeal_id, tenant_id=command.tenant_id)
+    appeals.must_be_open(asked)
+    appeals.must_be_heard(filed.claim_id, filed.state)
+    earlier = await store.list_deciders(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    appeals.must_be_new(command.decided_by, earlier)
+    filing.must_know(tuple(command.findings.grades), cover.terms)
+    filed, anew = await _decide_anew(tx, rules, cover, filed, command, now=now)
+    decided = replace(
+        asked,
+        state=appeals.UPHELD if anew is None else appeals.VARIED,
+        findings=command.findings,
+        decided_by=command.decided_by,
+        decided_at=now,
+        decision_id=None if anew is None else anew.decision_id,
+        note=command.note,
+    )
+    await store.save_appeal(tx, decided, tenant_id=filed.tenant_id)
+    await cancel_deadline(tx, filed.tenant_id, APPEAL_OVERDUE, asked.appeal_id)
+    await _conclude(tx, rules, cover, filed, decided, now=now)
+    return decided
+
+
+async def close_claim(
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, *, now: datetime
+) -> None:
+    """The last day to appeal is over."""
+    if filed.state not in appeals.APPEALABLE:
+        return
+    window = await store.find_window(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    if window is not None:
+        await end_window(tx, filed, now=now)
+        return
+    # Decided before windows were kept: it gets the one that it had all the time.
+    stands = await _standing(tx, filed)
+    plan = rules.plans.pinned(cover.plan_sha256)
+    await open_window(tx, filed, plan, decided_at=stands.decided_at)
+
+
+async def say_appeal_is_overdue(
+    tx: Tx, filed: FiledClaim, asked: Appeal, *, now: datetime
+) -> None:
+    """To staff: the day by which it was to be decided is over."""
+    if asked.state != appeals.OPEN:
+        return
+    event = ClaimOverdue(
+        claim_id=filed.claim_id,
+        policy_id=filed.policy_id or "",
+        clock=APPEAL_DECIDE,
+        level="BREACH",
+        due_on=asked.decide_by,
+    )
+    await announce(tx, filed, event, now=now)
+
+
+async def _standing(tx: Tx, filed: FiledClaim) -> KeptDecision:
+    stands = await store.find_standing_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    assert stands is not None, "what is not open is decided"
+    return stands
+
+
+def _taken(
+    rules: Rules,
+    cover: Cover,
+    heard: list[Appeal],
+    stands: KeptDecision,
+    command: FileAppeal,
+    *,
+    now: datetime,
+) -> AppealAnswer:
+    """What the plan says to it, where that is yes."""
+    plan = rules.plans.pinned(cover.plan_sha256)
+    following = appeals.answer(plan, heard, decided_at=stands.decided_at, filed_at=now)
+    asked = following
+    if command.tier is not None:
+        asked = appeals.answer(
+            plan, heard, decided_at=stands.decided_at, filed_at=now, tier=command.tier
+        )
+    appeals.must_be_taken(asked, following)
+    return asked
+
+
+def _asked(
+    command: FileAppeal, taken: AppealAnswer, stands: KeptDecision, *, now: datetime
+) -> Appeal:
+    assert taken.file_by is not None
+    assert taken.decide_by is not None
+    return Appeal(
+        appeal_id=new_id("apl"),
+        claim_id=command.claim_id,
+        tier=taken.tier,
+        body=taken.body,
+        grounds=command.grounds,
+        filed_by=command.filed_by,
+        filed_at=now,
+        file_by=taken.file_by,
+        decide_by=taken.decide_by,
+        is_final=taken.is_final,
+        against=stands.decision_id,
+    )
+
+
+async def _set_overdue(tx: Tx, filed: FiledClaim, asked: Appeal, taken: AppealAnswer) -> None:
+    assert taken.breaches_at is not None
+    await set_deadline(
+        tx,
+        Deadline(
+            tenant_id=filed.tenant_id,
+            kind=APPEAL_OVERDUE,
+            subject=asked.appeal_id,
+            due_at=taken.breaches_at,
+        ),
+    )
+
+
+async def _decide_anew(
+    tx: Tx,
+    rules: Rules,
+    cover: Cover,
+    filed: FiledClaim,
+    command: DecideAppeal,
+    *,
+    now: datetime,
+) -> tuple[FiledClaim, KeptDecision | None]:
+    """The claim, and its new decision; None where the one appealed against stands.
+
+    Findings that win nothing stay with the appeal: they must not lower the award later.
+    """
+    stands = await _standing(tx, filed)
+    found = filing.merged(filed.claim.findings, command.findings)
+    examined = replace(filed, claim=replace(filed.claim, findings=found))
+    proposal = await propose(tx, rules, cover, examined, now=now)
+    if not appeals.varies(appeals.award(stands.outcome, stands.payout), proposal.decision):
+        return filed, None
+    varied = await record(
+        tx,
+        rules,
+        examined,
+        proposal,
+        is_settled=True,
+        decided_by=command.decided_by,
+        policy_sequence=cover.sequence,
+        overrides=filed.overrides,
+        now=now,
+    )
+    return varied, await _standing(tx, filed)
+
+
+async def _conclude(
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, decided: Appeal, *, now: datetime
+) -> None:
+    """Announce the result, open the next tier's window, and let the claim stand again or close."""
+    plan = rules.plans.pinned(cover.plan_sha256)
+    window = await open_window(tx, filed, plan, decided_at=now)
+    stands = await _standing(tx, filed)
+    event = AppealDecided(
+        claim_id=filed.claim_id,
+        policy_id=filed.policy_id or "",
+        appeal_id=decided.appeal_id,
+        tier=decided.tier,
+        result=decided.state,
+        payout=appeals.award(stands.outcome, stands.payout),
+        is_final=window.tier is None,
+        decided_by=decided.decided_by or "",
+        decided_at=now,
+        decision_id=decided.decision_id or "",
+        file_by=window.file_by,
+    )
+    await announce(tx, filed, event, now=now)
+    await close_when_over(tx, await restand(tx, filed), now=now)
+
+
+def _claim_appealed(filed: FiledClaim, asked: Appeal) -> ClaimAppealed:
+    return ClaimAppealed(
+        claim_id=filed.claim_id,
+        policy_id=filed.policy_id or "",
+        appeal_id=asked.appeal_id,
+        tier=asked.tier,
+        body=asked.body,
+        filed_at=asked.filed_at,
+        decide_by=asked.decide_by,
+    )
