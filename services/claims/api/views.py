@@ -11,8 +11,10 @@ from libs.common.wire import (
 )
 from services.claims import store
 from services.claims.domain import Eligibility
+from services.claims.domain.clocks import Clock
 from services.claims.domain.filing import Payout
 from services.claims.domain.money_back import Recovery
+from services.claims.domain.requests import InformationRequest
 from services.claims.store import Evidence, FiledClaim, KeptDecision
 
 
@@ -176,6 +178,46 @@ class EligibilityView(View):
     perils: list[PerilView]
 
 
+class ClockView(View):
+    """A promised day: DECIDE, PAY, ADVANCE or CARRIER_REPLY. Days are local, and the last ones."""
+
+    name: str
+    category: str
+    state: str
+    """RUNNING, PAUSED while the claim waits for its claimant, or STOPPED."""
+    started_at: datetime
+    target_on: date | None
+    due_on: date | None
+    """Null while it stands still: then nobody can tell."""
+    breach_at: datetime | None
+    """The first instant too late."""
+    target_missed_at: datetime | None
+    breached_at: datetime | None
+    stopped_at: datetime | None
+
+    @classmethod
+    def of(cls, clock: Clock) -> "ClockView":
+        told = asdict(clock)
+        return cls(**{name: told[name] for name in cls.model_fields})
+
+
+class InformationRequestView(View):
+    request_id: str
+    missing: list[str]
+    """As in the decision: `a|b+c` is a, or both b and c."""
+    message: str
+    asked_by: str
+    asked_at: datetime
+    info_until: date | None
+    grace_until: date | None
+    replies: list[str]
+
+    @classmethod
+    def of(cls, request: InformationRequest) -> "InformationRequestView":
+        told = asdict(request)
+        return cls(**{name: told[name] for name in cls.model_fields})
+
+
 class ClaimView(View):
     claim_id: str
     policy_id: str | None
@@ -193,6 +235,15 @@ class ClaimView(View):
     evidence: list[EvidenceView]
     payouts: list[PayoutView]
     recoveries: list[RecoveryView]
+    is_priority: bool
+    """Staff take it first, and its clock is shorter."""
+    complete_at: datetime | None
+    """Since when nothing is missing."""
+    escalated_at: datetime | None
+    """When a promised day first passed."""
+    clocks: list[ClockView]
+    request: InformationRequestView | None
+    """What the claimant is asked for now."""
 
 
 class ClaimSummary(View):
@@ -205,6 +256,7 @@ class ClaimSummary(View):
     cause: str | None
     notified_at: datetime
     filed_at: datetime | None
+    is_priority: bool
 
     @classmethod
     def of(cls, filed: FiledClaim) -> "ClaimSummary":
@@ -216,6 +268,7 @@ class ClaimSummary(View):
             cause=filed.cause,
             notified_at=filed.claim.notified_at,
             filed_at=filed.claim.filed_at,
+            is_priority=filed.is_priority,
         )
 
 
@@ -225,6 +278,8 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
     evidence = await store.list_evidence(tx, filed.claim_id, tenant_id=filed.tenant_id)
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
     recoveries = await store.list_recoveries(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    clocks = await store.list_clocks(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    request = await store.find_open_request(tx, filed.claim_id, tenant_id=filed.tenant_id)
     return ClaimView(
         claim_id=filed.claim_id,
         policy_id=filed.policy_id,
@@ -238,4 +293,9 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
         evidence=[EvidenceView.of(file) for file in evidence],
         payouts=[PayoutView.of(payout) for payout in payouts],
         recoveries=[RecoveryView.of(recovery) for recovery in recoveries],
+        is_priority=filed.is_priority,
+        complete_at=filed.claim.complete_at,
+        escalated_at=filed.escalated_at,
+        clocks=[ClockView.of(clock) for clock in clocks.values()],
+        request=None if request is None else InformationRequestView.of(request),
     )

@@ -12,7 +12,8 @@ from libs.common.plans.values import AppealTier, Plan, Rules, SlaCategory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlaTerms:
-    """The decision clock of a claim. Days are local; `breaches_at` is the first instant too late.
+    """The decision clock of a claim. Days are local; `breaches_at` and `misses_target_at` are the
+    first instants too late.
 
     `until` says what stops it: the decision, or the confirmed payout. All None while the time it
     runs from is unset.
@@ -25,6 +26,8 @@ class SlaTerms:
     until: str
     is_priority: bool
     rule_ids: Rules
+    starts_at: datetime | None
+    misses_target_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +65,13 @@ def sla(
     return SlaTerms(
         category=row.name,
         due_on=_day(start, due, plan, pauses),
-        breaches_at=None
-        if start is None
-        else first_late_instant(start, due, plan.zone, plan.calendar, pauses),
+        breaches_at=_late(start, due, plan, pauses),
         target_on=_day(start, target, plan, pauses),
         until=row.until,
         is_priority=is_priority,
         rule_ids=(*row.rules, *(plan.priority.rules if is_priority and plan.priority else ())),
+        starts_at=start,
+        misses_target_at=_late(start, target, plan, pauses),
     )
 
 
@@ -144,3 +147,11 @@ def _day(
     if start is None or length is None:
         return None
     return due_on(start, length, plan.zone, plan.calendar, pauses)
+
+
+def _late(
+    start: datetime | None, length: Duration | None, plan: Plan, pauses: Sequence[Pause]
+) -> datetime | None:
+    if start is None or length is None:
+        return None
+    return first_late_instant(start, length, plan.zone, plan.calendar, pauses)

@@ -10,7 +10,7 @@ from libs.common.errors import Conflict, Invalid
 from libs.common.files import FileFacts
 from libs.common.ids import new_id
 from services.claims import store
-from services.claims.domain import filing
+from services.claims.domain import filing, requests
 from services.claims.domain.cases import Claim, Cover, Statement
 from services.claims.events import ClaimFiled, EvidenceAdded
 from services.claims.store import Evidence, FiledClaim, Policy
@@ -22,6 +22,7 @@ from services.claims.usecases.decisions import (
     decide_uninsured,
     lock_claim,
 )
+from services.claims.usecases.following import take_answer
 
 FORGET_EVIDENCE = "forget_evidence"
 UNTAKEN_DAYS = 7
@@ -60,9 +61,13 @@ class KeepEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddEvidence:
+    """`unavailable`: kinds that can never be had; `message` answers what the claimant was asked."""
+
     tenant_id: str
     claim_id: str
     evidence_ids: tuple[str, ...]
+    unavailable: tuple[str, ...] = ()
+    message: str = ""
 
 
 async def file_claim(tx: Tx, rules: Rules, command: FileClaim, *, now: datetime) -> FiledClaim:
@@ -121,11 +126,19 @@ async def keep_evidence(tx: Tx, command: KeepEvidence, *, now: datetime) -> Evid
 async def add_evidence(
     tx: Tx, rules: Rules, command: AddEvidence, *, now: datetime
 ) -> FiledClaim:
-    """Give an open claim more papers, and decide it on them."""
+    """Give an open claim more papers, or say which there are none of, and decide it on that."""
+    requests.must_say(command.evidence_ids, command.unavailable, command.message)
     cover, filed = await lock_claim(tx, command.claim_id, tenant_id=command.tenant_id)
     filing.must_be_open(filed.claim_id, filed.state)
     filed, taken = await _with_evidence(tx, filed, command.evidence_ids)
     await announce_evidence(tx, filed, taken, now=now)
+    filed = await take_answer(
+        tx,
+        filed,
+        kinds=[evidence.kind for evidence in taken],
+        unavailable=command.unavailable,
+        reply=command.message,
+    )
     return await decide(tx, rules, cover, filed, now=now)
 
 

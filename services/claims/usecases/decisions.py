@@ -25,6 +25,7 @@ from services.claims.domain import (
     adjudicate,
     eligibility_of,
     filing,
+    requests,
     straight_through,
 )
 from services.claims.domain.cases import Case, Claim, Cover, Findings, Statement
@@ -32,13 +33,15 @@ from services.claims.domain.decision import Decision
 from services.claims.domain.evidence import supplied
 from services.claims.domain.facts_of_claim import facts
 from services.claims.domain.filing import Payout
+from services.claims.domain.requests import InformationRequest
 from services.claims.events import ClaimDecided, ClaimEvent, Line, Reason
 from services.claims.store import FiledClaim, KeptDecision
+from services.claims.usecases.following import Decided, follow
 
 LOOK_AGAIN = "look_again_at_claim"
 SEND_PAYOUT = "send_payout"
 ATTACH_TRACKING = "attach_tracking"
-ENGINE = "engine"
+ENGINE = requests.ENGINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,15 +138,19 @@ async def decide(
     proposal = await propose(tx, rules, cover, filed, now=now)
     limit = rules.tenant(filed.tenant_id).straight_through_limit
     settles = straight_through(proposal.plan, proposal.decision, proposal.facts, limit).settles
-    is_final = proposal.decision.outcome in (Outcome.APPROVED, Outcome.DENIED)
+    is_final = proposal.decision.outcome in filing.FINAL
+    request = await store.find_open_request(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    is_held = request is not None and request.holds(now)
     return await _record(
         tx,
         filed,
         proposal,
-        is_settled=settles or (is_accepted and is_final),
+        # A person who asked for more is waited for; another may decide without it.
+        is_settled=(settles and not (is_held and is_final)) or (is_accepted and is_final),
         decided_by=decided_by,
         policy_sequence=cover.sequence,
         now=now,
+        request=request,
     )
 
 
@@ -189,10 +196,9 @@ async def decide_by_person(
 
 
 async def look_again(
-    tx: Tx, rules: Rules, claim_id: str, *, tenant_id: str, now: datetime
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, *, now: datetime
 ) -> None:
     """An instant has come at which an open claim may be decided otherwise."""
-    cover, filed = await lock_claim(tx, claim_id, tenant_id=tenant_id)
     if filed.state in filing.OPEN_STATES:
         await decide(tx, rules, cover, filed, now=now)
 
@@ -315,11 +321,23 @@ async def _record(
     decided_by: str,
     policy_sequence: int,
     now: datetime,
+    request: InformationRequest | None = None,
 ) -> FiledClaim:
     decision = proposal.decision
     latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    is_held = request is not None and request.holds(now)
+    state = filing.state_after(decision, is_settled=is_settled, is_held=is_held)
+    following = Decided(
+        plan=proposal.plan,
+        facts=proposal.facts,
+        decision=decision,
+        is_settled=is_settled and decision.outcome in filing.FINAL,
+        decided_at=now,
+        is_first=latest is None,
+    )
     if latest is not None and _is_same(latest, decision, is_settled=is_settled):
-        return filed
+        following = replace(following, decided_at=latest.decided_at)
+        return await _stay(tx, filed, state, following, request, now=now)
     decision_id = new_id("dec")
     await store.insert_decision(
         tx,
@@ -333,7 +351,7 @@ async def _record(
         policy_sequence=policy_sequence,
         now=now,
     )
-    decided = replace(filed, state=filing.state_after(decision, is_settled=is_settled))
+    decided = replace(filed, state=state)
     if decision.outcome is Outcome.INFO_REQUIRED and filed.claim.info_requested_at is None:
         decided = replace(decided, claim=replace(filed.claim, info_requested_at=now))
     await store.save_claim(tx, decided)
@@ -341,10 +359,33 @@ async def _record(
         decided, decision, decision_id, is_settled=is_settled, decided_by=decided_by, now=now
     )
     await announce(tx, decided, event, now=now)
-    await _watch(tx, decided, decision)
+    await _watch(tx, decided, decision, request if is_held else None)
     if is_settled and decision.outcome is Outcome.APPROVED:
-        return await _pay(tx, decided, decision, decision_id, now=now)
-    return decided
+        decided = await _pay(tx, decided, decision, decision_id, now=now)
+    if decided.policy_id is None:
+        return decided
+    return await follow(tx, decided, following, request, now=now)
+
+
+async def _stay(
+    tx: Tx,
+    filed: FiledClaim,
+    state: str,
+    following: Decided,
+    request: InformationRequest | None,
+    *,
+    now: datetime,
+) -> FiledClaim:
+    """The same answer again: only what was asked beside it, or promised, may have moved."""
+    if filed.policy_id is None:
+        return filed
+    if filed.state in filing.OPEN_STATES and state in filing.OPEN_STATES:
+        filed = replace(filed, state=state)
+        await store.save_claim(tx, filed)
+    if request is not None:
+        held = request if request.holds(now) else None
+        await _watch(tx, filed, following.decision, held)
+    return await follow(tx, filed, following, request, now=now)
 
 
 async def _pay(
@@ -373,9 +414,13 @@ async def _pay(
     return filed
 
 
-async def _watch(tx: Tx, filed: FiledClaim, decision: Decision) -> None:
-    """Have the claim looked at again by itself when time alone may change the answer."""
-    due_at = filing.look_again_at(decision)
+async def _watch(
+    tx: Tx, filed: FiledClaim, decision: Decision, held: InformationRequest | None
+) -> None:
+    """Have the claim looked at again by itself when time alone may change the answer, or a
+    person has waited long enough for theirs."""
+    ends = (filing.look_again_at(decision), None if held is None else held.lapses_at)
+    due_at = min((at for at in ends if at is not None), default=None)
     if due_at is None:
         await cancel_deadline(tx, filed.tenant_id, LOOK_AGAIN, filed.claim_id)
         return

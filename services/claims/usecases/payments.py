@@ -28,6 +28,7 @@ from services.claims.usecases.decisions import (
     restand,
     schedule,
 )
+from services.claims.usecases.following import follow_money
 
 CARRIER, INSURER = "carrier", "insurer"
 
@@ -170,7 +171,9 @@ async def _confirmed(tx: Tx, filed: FiledClaim, payout: Payout, *, now: datetime
     )
     await ledger.book(tx, filed.tenant_id, [left], now=now)
     if payout.kind == "PAYOUT":
-        await restand(tx, filed)
+        filed = await restand(tx, filed)
+    await follow_money(tx, filed, now=now)
+    if payout.kind == "PAYOUT":
         return
     paid = AdvancePaid(
         claim_id=filed.claim_id,
