@@ -45,6 +45,7 @@ BODIES: dict[str, Json] = {
     "advance_test_clock": {"now": DELIVERED},
     "decide_claim": {},
     "add_evidence": {"evidence_ids": ["evd_01JQZX7Y5V0000000000000000"]},
+    "request_information": {"kinds": ["product_images"]},
     "pay_advance": {},
     "record_recovery": {"source": "carrier", "reference": "r-1", "amount": amount(100)},
     "retry_payout": {},

@@ -286,7 +286,7 @@ async def test_a_claimant_says_that_a_paper_can_never_be_had(desk: Desk) -> None
 # --- a person asks ---------------------------------------------------------------------------
 
 
-async def test_mp_11_g_08_a_person_asks_for_more_and_the_clock_stands_still(
+async def test_mp_11_cs_35_g_08_a_person_asks_for_more_and_the_clock_stands_still(
     desk: Desk,
 ) -> None:
     jsx, claim = await a_damage_at_jsx(desk)
