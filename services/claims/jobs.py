@@ -26,16 +26,29 @@ def jobs(running: Running) -> Mapping[str, Job]:
 
     async def look_again_at_claim(deadline: Deadline) -> None:
         async with running.db.transaction(deadline.tenant_id) as tx:
-            # Before the deadline, as whoever decides or withdraws the claim and then moves it.
-            await usecases.lock_claim(tx, deadline.subject, tenant_id=deadline.tenant_id)
+            # Before the deadline, as the consumers do who move it: nobody waits for each other.
+            cover, filed = await usecases.lock_claim(
+                tx, deadline.subject, tenant_id=deadline.tenant_id
+            )
             if await take(tx, deadline):
-                await usecases.look_again(
-                    tx,
-                    rules,
-                    deadline.subject,
-                    tenant_id=deadline.tenant_id,
-                    now=deadline.due_at,
-                )
+                await usecases.look_again(tx, rules, cover, filed, now=deadline.due_at)
+
+    async def note_overdue(deadline: Deadline) -> None:
+        async with running.db.transaction(deadline.tenant_id) as tx:
+            _, filed = await usecases.lock_claim(
+                tx, deadline.subject, tenant_id=deadline.tenant_id
+            )
+            if await take(tx, deadline):
+                await usecases.note_overdue(tx, filed, now=deadline.due_at)
+
+    async def remind_claimant(deadline: Deadline) -> None:
+        async with running.db.transaction(deadline.tenant_id) as tx:
+            cover, filed = await usecases.lock_claim(
+                tx, deadline.subject, tenant_id=deadline.tenant_id
+            )
+            if await take(tx, deadline):
+                plan = rules.plans.pinned(cover.plan_sha256)
+                await usecases.remind_claimant(tx, filed, plan, now=deadline.due_at)
 
     async def send_payout(deadline: Deadline) -> None:
         """Before money goes out the policy is read again from its owner: a stale copy never pays."""
@@ -132,6 +145,8 @@ def jobs(running: Running) -> Mapping[str, Job]:
         usecases.CLOSE_CLAIM: close_claim,
         usecases.APPEAL_OVERDUE: say_appeal_is_overdue,
         usecases.LOOK_AGAIN: look_again_at_claim,
+        usecases.NOTE_OVERDUE: note_overdue,
+        usecases.REMIND_CLAIMANT: remind_claimant,
         usecases.SEND_PAYOUT: send_payout,
         usecases.NOTICE_SILENCE: notice_silence,
         usecases.ATTACH_TRACKING: attach_tracking,

@@ -54,6 +54,7 @@ BODIES: dict[str, Json] = {
     "file_appeal": {"grounds": "It came later than that."},
     "decide_appeal": {"note": "It did not."},
     "add_evidence": {"evidence_ids": ["evd_01JQZX7Y5V0000000000000000"]},
+    "request_information": {"kinds": ["product_images"]},
     "pay_advance": {},
     "record_recovery": {"source": "carrier", "reference": "r-1", "amount": amount(100)},
     "retry_payout": {},

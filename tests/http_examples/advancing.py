@@ -8,6 +8,7 @@ from deploy.plans_check import Example
 from tests.buying import amount_of, shown
 from tests.doors import Doors
 from tests.http_examples.claiming import Staged
+from tests.http_examples.clocking import clock_of
 from tests.http_examples.doors import facts_given, plan_of
 from tests.http_examples.earlier import all_papers
 from tests.http_examples.orders import some_day
@@ -49,6 +50,12 @@ class Advance:
         damaged = replace(example, ask="claim", peril="DAMAGE", given=given)
         staged = Staged(doors, damaged)
         return cls(staged=staged, claim=(await staged.claimed()).claim)
+
+    @property
+    def due_on(self) -> str:
+        """By when it is promised."""
+        found: str = clock_of(self.claim, "ADVANCE")["due_on"]
+        return found
 
     async def paid(self) -> str:
         """The advance; nothing where the door refuses one."""

@@ -37,7 +37,6 @@ class Listed:
 # What no endpoint answers, with the word its path would hold.
 WITHOUT_ENDPOINT: Mapping[str, str] = {
     "found_after_payout": "found",
-    "sla": "sla",
     "undeliverable": "instruction",
     "voucher": "voucher",
 }
@@ -48,11 +47,6 @@ _NOTICE = Listed(why=Why.NOTICE_BEFORE_FILING)
 
 # By plan and id.
 NOT_BY_HTTP: Mapping[tuple[str, str], Listed] = {
-    ("bml-shipping", "B25"): _ENDPOINT,
-    ("bml-shipping", "B26"): _ENDPOINT,
-    ("bml-shipping", "B27"): _ENDPOINT,
-    ("bml-shipping", "B42"): _ENDPOINT,
-    ("bml-shipping", "B44"): _ENDPOINT,
     # A quote of this plan is priced at once: it is never a draft that could be charged.
     ("bml-shipping", "X05"): Listed(why=Why.FACT_NOT_TAKEN, fact="quote_state"),
     # Fraud is said as a cause, as in X13 and M46, never as a finding.
@@ -66,24 +60,19 @@ NOT_BY_HTTP: Mapping[tuple[str, str], Listed] = {
     ("cssecure", "C88"): _ENDPOINT,
     ("cssecure", "C89"): _ENDPOINT,
     ("cssecure", "P10"): _ENDPOINT,
-    ("jsx-cargo", "J24"): _ENDPOINT,
     ("jsx-cargo", "J49"): _NOTICE,
     ("jsx-cargo", "J51"): _ENDPOINT,
     ("jsx-cargo", "J52"): _ENDPOINT,
     ("mypoz-cargo", "M03"): _PARAMS,
     ("mypoz-cargo", "M04"): _PARAMS,
     ("mypoz-cargo", "M44"): _PARAMS,
-    ("tks-warehouse", "T16"): _ENDPOINT,
     ("tks-warehouse", "T31"): _NOTICE,
-    ("tks-warehouse", "T39"): _ENDPOINT,
     ("tks-warehouse", "X20"): _NOTICE,
     ("tks-warehouse", "X23"): _ENDPOINT,
 }
 
 # Results of examples that are run which no answer holds.
-NOT_SHOWN: Mapping[tuple[str, str], frozenset[str]] = {
-    ("tks-warehouse", "T17"): frozenset({"due_on"}),
-}
+NOT_SHOWN: Mapping[tuple[str, str], frozenset[str]] = {}
 
 # Where a service answers otherwise than the engine, with what is wrong: an xfail each, strictly.
 ANSWERED_OTHERWISE: Mapping[tuple[str, str], str] = {}

@@ -92,6 +92,9 @@ class Parcel:
             destination=facts.code("destination"),
             scope=facts.code("scope"),
             options=facts.codes("options"),
+            is_vip=facts.flag("vip"),
+            # Known, and without another claim: whose claim comes first (BM-26).
+            customer_id="ann" if self.example.given.get("priority") else "",
         )
 
     @property

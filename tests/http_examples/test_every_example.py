@@ -14,6 +14,7 @@ from tests.http_examples import (
     test_claims,
     test_policies,
     test_quotes,
+    test_sla,
 )
 from tests.http_examples.doors import facts_given
 from tests.http_examples.not_by_http import (
@@ -45,7 +46,14 @@ def _run_by(module: ModuleType) -> list[Key]:
 
 RUN = [
     key
-    for module in (test_advances, test_appeals, test_claims, test_policies, test_quotes)
+    for module in (
+        test_advances,
+        test_appeals,
+        test_claims,
+        test_policies,
+        test_quotes,
+        test_sla,
+    )
     for key in _run_by(module)
 ]
 

@@ -104,10 +104,23 @@ async def list_claims(
         Annotated[str, IdOf("pol")] | None, Query(description="Only those on this policy.")
     ] = None,
     peril: Annotated[Peril | None, Query(description="Only those of this peril.")] = None,
+    overdue: Annotated[
+        bool | None,
+        Query(description="Only those with a promised day that has passed, or not."),
+    ] = None,
+    priority: Annotated[
+        bool | None, Query(description="Only those that staff take first, or the others.")
+    ] = None,
 ) -> Page[ClaimSummary]:
     """Your claims, the newest first; `since` and `until` go by when they were first heard of."""
     wanted = store.Wanted(
-        state=state, policy_id=policy_id, peril=peril, since=span.since, until=span.until
+        state=state,
+        policy_id=policy_id,
+        peril=peril,
+        since=span.since,
+        until=span.until,
+        is_overdue=overdue,
+        is_priority=priority,
     )
     async with db.transaction(caller.tenant_id) as tx:
         found = await store.list_claims(

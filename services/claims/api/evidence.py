@@ -171,11 +171,15 @@ async def add_evidence(
     db: Db,
     parts: Parts,
 ) -> Response:
-    """Give an open claim uploaded files; it is decided on them at once."""
+    """Give an open claim uploaded files, or say which can never be had; it is decided at once."""
     key = await key_of(request, caller.tenant_id)
     now = await now_of(db, caller)
     command = usecases.AddEvidence(
-        tenant_id=caller.tenant_id, claim_id=claim_id, evidence_ids=body.evidence_ids
+        tenant_id=caller.tenant_id,
+        claim_id=claim_id,
+        evidence_ids=body.evidence_ids,
+        unavailable=body.unavailable_evidence,
+        message=body.message or "",
     )
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.replay(tx)) is not None:

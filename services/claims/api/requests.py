@@ -26,6 +26,8 @@ from services.claims.domain.cases import Findings, Statement
 MAX_ITEMS = 100
 MAX_OVERRIDES = 10
 MAX_WHY = 2_000
+# Characters.
+MAX_MESSAGE = 2_000
 Peril = Annotated[
     str, Matching("|".join(sorted(PERILS)), f"one of {', '.join(sorted(PERILS))}")
 ]
@@ -105,7 +107,20 @@ class SettlementRequest(Body):
 
 
 class EvidenceRequest(Body):
-    evidence_ids: Annotated[EvidenceIds, Field(min_length=1)]
+    """Files, or kinds there are none of, or a word to what you were asked; any of them."""
+
+    evidence_ids: EvidenceIds = ()
+    unavailable_evidence: Annotated[tuple[Kind, ...], Field(max_length=20)] = ()
+    """Kinds of evidence that can never be had."""
+    message: Annotated[str, Prose(MAX_MESSAGE)] | None = None
+    """For whoever asked. Only while you are asked for something."""
+
+
+class InformationRequestRequest(Body):
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1, max_length=20)]
+    """What the claimant is asked for, beyond what the plan asks for anyway."""
+    message: Annotated[str, Prose(MAX_MESSAGE)] | None = None
+    """For the claimant: what it has to show."""
 
 
 Grade = Annotated[
@@ -131,6 +146,8 @@ class FindingsIn(Body):
     is_misdeclared: Flag | None = None
     """Buy-yourself goods that were not marked as what they are."""
     loss_confirmed_at: Instant | None = None
+    insurer_accepted_at: Instant | None = None
+    """When the insurer took the case on."""
 
     def to_findings(self) -> Findings:
         return Findings(
@@ -145,6 +162,7 @@ class FindingsIn(Body):
             is_freight_paid=self.freight_paid,
             is_misdeclared=self.is_misdeclared,
             loss_confirmed_at=self.loss_confirmed_at,
+            insurer_accepted_at=self.insurer_accepted_at,
         )
 
 

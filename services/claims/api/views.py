@@ -14,8 +14,10 @@ from services.claims.api.appeal_views import AppealView
 from services.claims.domain import Eligibility
 from services.claims.domain.appeals import APPEALABLE
 from services.claims.domain.approvals import Approval
+from services.claims.domain.clocks import Clock
 from services.claims.domain.filing import Payout
 from services.claims.domain.money_back import Recovery
+from services.claims.domain.requests import InformationRequest
 from services.claims.domain.withdrawals import Withdrawal
 from services.claims.store import Evidence, FiledClaim, KeptDecision
 
@@ -252,6 +254,46 @@ class EligibilityView(View):
     perils: list[PerilView]
 
 
+class ClockView(View):
+    """A promised day: DECIDE, PAY, ADVANCE or CARRIER_REPLY. Days are local, and the last ones."""
+
+    name: str
+    category: str
+    state: str
+    """RUNNING, PAUSED while the claim waits for its claimant, or STOPPED."""
+    started_at: datetime
+    target_on: date | None
+    due_on: date | None
+    """Null while it stands still: then nobody can tell."""
+    breach_at: datetime | None
+    """The first instant too late."""
+    target_missed_at: datetime | None
+    breached_at: datetime | None
+    stopped_at: datetime | None
+
+    @classmethod
+    def of(cls, clock: Clock) -> "ClockView":
+        told = asdict(clock)
+        return cls(**{name: told[name] for name in cls.model_fields})
+
+
+class InformationRequestView(View):
+    request_id: str
+    missing: list[str]
+    """As in the decision: `a|b+c` is a, or both b and c."""
+    message: str
+    asked_by: str
+    asked_at: datetime
+    info_until: date | None
+    grace_until: date | None
+    replies: list[str]
+
+    @classmethod
+    def of(cls, request: InformationRequest) -> "InformationRequestView":
+        told = asdict(request)
+        return cls(**{name: told[name] for name in cls.model_fields})
+
+
 class ClaimView(View):
     claim_id: str
     policy_id: str | None
@@ -281,6 +323,15 @@ class ClaimView(View):
     """The last local day to appeal to `appeal_tier`, which `appeal_body` decides; null: none can be."""
     appeal_tier: int | None
     appeal_body: str | None
+    is_priority: bool
+    """Staff take it first, and its clock is shorter."""
+    complete_at: datetime | None
+    """Since when nothing is missing."""
+    escalated_at: datetime | None
+    """When a promised day first passed."""
+    clocks: list[ClockView]
+    request: InformationRequestView | None
+    """What the claimant is asked for now."""
 
 
 class ClaimSummary(View):
@@ -293,6 +344,7 @@ class ClaimSummary(View):
     cause: str | None
     notified_at: datetime
     filed_at: datetime | None
+    is_priority: bool
 
     @classmethod
     def of(cls, filed: FiledClaim) -> "ClaimSummary":
@@ -304,6 +356,7 @@ class ClaimSummary(View):
             cause=filed.cause,
             notified_at=filed.claim.notified_at,
             filed_at=filed.claim.filed_at,
+            is_priority=filed.is_priority,
         )
 
 
@@ -321,6 +374,8 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
     window = None
     if filed.state in APPEALABLE:
         window = await store.find_window(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    clocks = await store.list_clocks(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    request = await store.find_open_request(tx, filed.claim_id, tenant_id=filed.tenant_id)
     return ClaimView(
         claim_id=filed.claim_id,
         policy_id=filed.policy_id,
@@ -343,4 +398,9 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
         appeal_until=window.file_by if window else None,
         appeal_tier=window.tier if window else None,
         appeal_body=(window.body or None) if window else None,
+        is_priority=filed.is_priority,
+        complete_at=filed.claim.complete_at,
+        escalated_at=filed.escalated_at,
+        clocks=[ClockView.of(clock) for clock in clocks.values()],
+        request=None if request is None else InformationRequestView.of(request),
     )

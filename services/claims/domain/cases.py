@@ -129,6 +129,8 @@ class Findings:
     is_misdeclared: bool | None = None
     is_investigated: bool | None = None
     loss_confirmed_at: datetime | None = None
+    # When a person recorded that the insurer took the case on (TK-19).
+    insurer_accepted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,9 @@ class Claim:
     evidence: tuple[str, ...] = ()
     findings: Findings = field(default_factory=Findings)
     info_requested_at: datetime | None = None
+    # The first instant nothing was missing, and whether it was so from the first (BM-26).
+    complete_at: datetime | None = None
+    is_clean: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,9 @@ def _of_claim(cover: Cover, claim: Claim) -> Mapping[str, Any]:
         # The customer's first contact is the report that starts the search (MP-33).
         "reported_at": claim.notified_at,
         "info_requested_at": claim.info_requested_at,
+        "complete_at": claim.complete_at,
+        "insurer_accepted_at": found.insurer_accepted_at,
+        "clean_first_submission": claim.is_clean,
         "event_at": said.event_at,
         "causes": said.causes,
         "whole_parcel": _is_whole(said),

@@ -20,6 +20,8 @@ STANDING_STATES = frozenset(
 
 # Nothing more can come of it.
 CLOSED = "CLOSED"
+# Outcomes that end the deciding once they are settled; with all others it goes on.
+FINAL = frozenset({Outcome.APPROVED, Outcome.DENIED})
 
 # A first notice: it waits for its claimant, and nothing decides it.
 NOTIFIED = "NOTIFIED"
@@ -106,8 +108,13 @@ class Parts:
         )
 
 
-def state_after(decision: Decision, *, is_settled: bool) -> str:
-    """The claim's state; a proposal that needs a person waits in REFERRED."""
+def state_after(decision: Decision, *, is_settled: bool, is_held: bool = False) -> str:
+    """The claim's state; a proposal that needs a person waits in REFERRED.
+
+    `is_held`: a person has asked the claimant for more, and waits for it.
+    """
+    if is_held and not (is_settled and decision.outcome in FINAL):
+        return "INFO_REQUIRED"
     return decision.outcome.value if is_settled else "REFERRED"
 
 

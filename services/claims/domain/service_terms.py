@@ -12,7 +12,8 @@ from libs.common.plans.values import AppealTier, Plan, Rules, SlaCategory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlaTerms:
-    """The decision clock of a claim. Days are local; `breaches_at` is the first instant too late.
+    """The decision clock of a claim. Days are local; `breaches_at` and `misses_target_at` are the
+    first instants too late.
 
     `until` says what stops it: the decision, or the confirmed payout. All None while the time it
     runs from is unset.
@@ -25,6 +26,8 @@ class SlaTerms:
     until: str
     is_priority: bool
     rule_ids: Rules
+    starts_at: datetime | None
+    misses_target_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +70,13 @@ def sla(
     return SlaTerms(
         category=row.name,
         due_on=_day(start, due, plan, pauses),
-        breaches_at=None
-        if start is None
-        else first_late_instant(start, due, plan.zone, plan.calendar, pauses),
+        breaches_at=_late(start, due, plan, pauses),
         target_on=_day(start, target, plan, pauses),
         until=row.until,
         is_priority=is_priority,
         rule_ids=(*row.rules, *(plan.priority.rules if is_priority and plan.priority else ())),
+        starts_at=start,
+        misses_target_at=_late(start, target, plan, pauses),
     )
 
 
@@ -115,8 +118,8 @@ def _in_time(tier: AppealTier, plan: Plan, case: Facts) -> AppealAnswer:
         decide_by=None if is_late else _day(filed_at, tier.decide, plan),
         is_final=tier.is_final or tier.tier == len(plan.appeal),
         rule_ids=tier.rules,
-        closes_at=_late_at(decided_at, tier.file, plan),
-        breaches_at=None if is_late else _late_at(filed_at, tier.decide, plan),
+        closes_at=_late(decided_at, tier.file, plan),
+        breaches_at=None if is_late else _late(filed_at, tier.decide, plan),
     )
 
 
@@ -154,7 +157,9 @@ def _day(
     return due_on(start, length, plan.zone, plan.calendar, pauses)
 
 
-def _late_at(start: datetime | None, length: Duration, plan: Plan) -> datetime | None:
-    if start is None:
+def _late(
+    start: datetime | None, length: Duration | None, plan: Plan, pauses: Sequence[Pause] = ()
+) -> datetime | None:
+    if start is None or length is None:
         return None
-    return first_late_instant(start, length, plan.zone, plan.calendar)
+    return first_late_instant(start, length, plan.zone, plan.calendar, pauses)

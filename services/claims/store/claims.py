@@ -20,18 +20,21 @@ from services.claims.domain.cases import (
     Findings,
     Statement,
 )
+from services.claims.domain.clocks import Standstill
 from services.claims.domain.decision import Decision
 from services.claims.domain.filing import Parts
 from services.claims.store.covers import Policy
 
 _statement = msgspec.json.Decoder(Statement)
 _findings = msgspec.json.Decoder(Findings)
+_pauses = msgspec.json.Decoder(tuple[Standstill, ...])
 _parts = msgspec.json.Decoder(Parts)
 _overrides = msgspec.json.Decoder(tuple[Override, ...])
 
 _CLAIM = """
     c.claim_id, c.tenant_id, c.policy_id, c.state, c.statement, c.findings, c.notified_at, c.filed_at,
-    c.filed_by, c.cause, c.info_requested_at, c.overrides, c.closed_at, ARRAY(
+    c.filed_by, c.cause, c.info_requested_at, c.overrides, c.closed_at, c.complete_at, c.is_clean,
+    c.is_priority, c.pauses, c.escalated_at, ARRAY(
         SELECT DISTINCT kind FROM evidence e
         WHERE e.claim_id = c.claim_id AND e.tenant_id = c.tenant_id AND e.scan_state <> 'INFECTED'
         ORDER BY kind
@@ -61,6 +64,11 @@ class FiledClaim:
     # What two people agreed to set aside: every decision of the claim goes by it.
     overrides: tuple[Override, ...] = ()
     closed_at: datetime | None = None
+    # Kept by save_timing: staff take it first, when its decision clock stood still, and when a
+    # promised day first passed.
+    is_priority: bool = False
+    pauses: tuple[Standstill, ...] = ()
+    escalated_at: datetime | None = None
 
     @property
     def claim_id(self) -> str:
@@ -90,6 +98,9 @@ class Wanted:
     peril: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    # Whether a promised day has passed that is still open, and whether staff take it first.
+    is_overdue: bool | None = None
+    is_priority: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +234,10 @@ async def list_claims(
             AND ($6::text IS NULL OR c.peril = $6)
             AND ($7::timestamptz IS NULL OR c.notified_at >= $7)
             AND ($8::timestamptz IS NULL OR c.notified_at < $8)
+            AND ($10::boolean IS NULL OR c.is_priority = $10)
+            AND ($11::boolean IS NULL OR $11 = EXISTS (
+                SELECT 1 FROM claim_clocks k WHERE k.claim_id = c.claim_id
+                AND k.tenant_id = c.tenant_id AND k.state = 'RUNNING' AND k.breached_at IS NOT NULL))
         ORDER BY c.notified_at DESC, c.claim_id DESC LIMIT $9
         """,
         tenant_id,
@@ -233,6 +248,8 @@ async def list_claims(
         wanted.since,
         wanted.until,
         limit,
+        wanted.is_priority,
+        wanted.is_overdue,
     )
     return [_claim(row) for row in rows]
 
@@ -372,6 +389,8 @@ def _claim(row: Row) -> FiledClaim:
             filed_at=row["filed_at"],
             evidence=tuple(row["evidence"]),
             info_requested_at=row["info_requested_at"],
+            complete_at=row["complete_at"],
+            is_clean=row["is_clean"],
         ),
         tenant_id=row["tenant_id"],
         policy_id=row["policy_id"],
@@ -380,6 +399,9 @@ def _claim(row: Row) -> FiledClaim:
         cause=row["cause"],
         overrides=_overrides.decode(row["overrides"]),
         closed_at=row["closed_at"],
+        is_priority=row["is_priority"],
+        pauses=_pauses.decode(row["pauses"]),
+        escalated_at=row["escalated_at"],
     )
 
 

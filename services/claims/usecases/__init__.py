@@ -46,6 +46,13 @@ from services.claims.usecases.evidence import (
     note_scan,
 )
 from services.claims.usecases.first_notices import NOTICE_SILENCE, move_covers, notice_silence
+from services.claims.usecases.following import (
+    NOTE_OVERDUE,
+    REMIND_CLAIMANT,
+    note_overdue,
+    remind_claimant,
+)
+from services.claims.usecases.information import RequestInformation, request_information
 from services.claims.usecases.payments import (
     PayAdvance,
     RecordRecovery,
@@ -70,7 +77,9 @@ __all__ = [
     "CLOSE_CLAIM",
     "FORGET_EVIDENCE",
     "LOOK_AGAIN",
+    "NOTE_OVERDUE",
     "NOTICE_SILENCE",
+    "REMIND_CLAIMANT",
     "SCAN_EVIDENCE",
     "SEND_PAYOUT",
     "AddEvidence",
@@ -87,6 +96,7 @@ __all__ = [
     "NoteScan",
     "PayAdvance",
     "RecordRecovery",
+    "RequestInformation",
     "Rules",
     "SettlePayout",
     "SwapClaim",
@@ -107,6 +117,7 @@ __all__ = [
     "lock_claim",
     "look_again",
     "move_covers",
+    "note_overdue",
     "note_scan",
     "notice_silence",
     "pay_advance",
@@ -114,6 +125,8 @@ __all__ = [
     "record_recovery",
     "remember_covers",
     "remember_fetched",
+    "remind_claimant",
+    "request_information",
     "retry_payout",
     "say_appeal_is_overdue",
     "send_payout",

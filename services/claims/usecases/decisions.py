@@ -28,6 +28,7 @@ from services.claims.domain import (
     approvals,
     eligibility_of,
     filing,
+    requests,
     straight_through,
 )
 from services.claims.domain.approvals import Override, Wanted
@@ -36,15 +37,17 @@ from services.claims.domain.decision import Decision
 from services.claims.domain.evidence import supplied
 from services.claims.domain.facts_of_claim import facts
 from services.claims.domain.filing import Payout
+from services.claims.domain.requests import InformationRequest
 from services.claims.events import ClaimDecided, ClaimEvent, Line, Reason
 from services.claims.store import FiledClaim, KeptDecision
 from services.claims.usecases.closing import close_when_over, open_window
+from services.claims.usecases.following import Decided, follow
 from services.claims.usecases.second_person import ask, owed, void_payout, void_waiting
 
 LOOK_AGAIN = "look_again_at_claim"
 SEND_PAYOUT = "send_payout"
 ATTACH_TRACKING = "attach_tracking"
-ENGINE = "engine"
+ENGINE = requests.ENGINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +194,11 @@ async def decide_anew(
     settles = straight_through(proposal.plan, decision, proposal.facts, limit).settles
     if settles and decision.outcome is Outcome.APPROVED:
         settles = not (is_held or await _is_watched(tx, filed, decision, tenant))
+    is_final = decision.outcome in filing.FINAL
+    request = await store.find_open_request(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    # A person who asked for more is waited for; another may decide without it.
+    settles = settles and not (is_final and request is not None and request.holds(now))
     second = approvals.second_person(decision, asked, None if settles else authority)
-    is_final = decision.outcome in (Outcome.APPROVED, Outcome.DENIED)
     return await record(
         tx,
         rules,
@@ -205,6 +211,7 @@ async def decide_anew(
         overrides=(*filed.overrides, *asked),
         second=second,
         approved_by=approved_by,
+        request=request,
     )
 
 
@@ -271,10 +278,9 @@ async def decide_by_person(
 
 
 async def look_again(
-    tx: Tx, rules: Rules, claim_id: str, *, tenant_id: str, now: datetime
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, *, now: datetime
 ) -> None:
     """An instant has come at which an open claim may be decided otherwise."""
-    cover, filed = await lock_claim(tx, claim_id, tenant_id=tenant_id)
     if filed.state in filing.OPEN_STATES:
         await decide(tx, rules, cover, filed, now=now)
 
@@ -407,13 +413,29 @@ async def record(
     overrides: tuple[Override, ...] = (),
     second: Wanted | None = None,
     approved_by: str | None = None,
+    request: InformationRequest | None = None,
 ) -> FiledClaim:
     decision, awaits = proposal.decision, second is not None
     latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    told = (
+        None
+        if latest is None
+        else (latest.is_settled, latest.awaits_approval, latest.overrides)
+    )
+    is_held = request is not None and request.holds(now)
+    state = filing.state_after(decision, is_settled=is_settled, is_held=is_held)
+    following = Decided(
+        plan=proposal.plan,
+        facts=proposal.facts,
+        decision=decision,
+        is_settled=is_settled and decision.outcome in filing.FINAL,
+        decided_at=now,
+        is_first=latest is None,
+    )
     if latest is not None:
-        told = (latest.is_settled, latest.awaits_approval, latest.overrides)
-        if told == (is_settled, awaits, overrides) and _is_same(latest, decision):
-            return filed
+        if told == (is_settled, awaits, overrides) and is_still(latest, decision):
+            following = replace(following, decided_at=latest.decided_at)
+            return await _stay(tx, filed, state, following, request, now=now)
         await store.void_approval(
             tx, latest.decision_id, "DECIDED_ANEW", tenant_id=filed.tenant_id
         )
@@ -433,7 +455,7 @@ async def record(
         awaits_approval=awaits,
         approved_by=approved_by,
     )
-    decided = replace(filed, state=filing.state_after(decision, is_settled=is_settled))
+    decided = replace(filed, state=state)
     asks = is_settled and decision.outcome is Outcome.INFO_REQUIRED
     if asks and filed.claim.info_requested_at is None:
         decided = replace(decided, claim=replace(filed.claim, info_requested_at=now))
@@ -448,18 +470,41 @@ async def record(
         now=now,
     )
     await announce(tx, decided, event, now=now)
-    await _watch(tx, decided, decision)
+    await _watch(tx, decided, decision, request if is_held else None)
     if second is not None:
         about = approvals.DECISION
         await ask(tx, decided, about, decision_id, second, by=decided_by, now=now)
-    is_final = is_settled and decision.outcome in (Outcome.APPROVED, Outcome.DENIED)
-    if is_final and latest is not None:
+    if following.is_settled and latest is not None:
         await void_waiting(tx, decided, now=now)
     if is_settled and decision.outcome is Outcome.APPROVED:
         decided = await _pay(tx, rules, decided, decision, decision_id, by=decided_by, now=now)
+    if decided.policy_id is None:
+        return decided
+    decided = await follow(tx, decided, following, request, now=now)
     if is_settled and decided.state in filing.STANDING_STATES:
         return await _await_appeal(tx, decided, proposal.plan, now=now)
     return decided
+
+
+async def _stay(
+    tx: Tx,
+    filed: FiledClaim,
+    state: str,
+    following: Decided,
+    request: InformationRequest | None,
+    *,
+    now: datetime,
+) -> FiledClaim:
+    """The same answer again: only what was asked beside it, or promised, may have moved."""
+    if filed.policy_id is None:
+        return filed
+    if filed.state in filing.OPEN_STATES and state in filing.OPEN_STATES:
+        filed = replace(filed, state=state)
+        await store.save_claim(tx, filed)
+    if request is not None:
+        held = request if request.holds(now) else None
+        await _watch(tx, filed, following.decision, held)
+    return await follow(tx, filed, following, request, now=now)
 
 
 async def _await_appeal(tx: Tx, filed: FiledClaim, plan: Plan, *, now: datetime) -> FiledClaim:
@@ -509,9 +554,13 @@ async def _pay(
     return filed
 
 
-async def _watch(tx: Tx, filed: FiledClaim, decision: Decision) -> None:
-    """Have the claim looked at again by itself when time alone may change the answer."""
-    due_at = filing.look_again_at(decision)
+async def _watch(
+    tx: Tx, filed: FiledClaim, decision: Decision, held: InformationRequest | None
+) -> None:
+    """Have the claim looked at again by itself when time alone may change the answer, or a
+    person has waited long enough for theirs."""
+    ends = (filing.look_again_at(decision), None if held is None else held.lapses_at)
+    due_at = min((at for at in ends if at is not None), default=None)
     if due_at is None:
         await cancel_deadline(tx, filed.tenant_id, LOOK_AGAIN, filed.claim_id)
         return

@@ -10,12 +10,11 @@ from libs.common.errors import Conflict, Invalid
 from libs.common.files import FileFacts
 from libs.common.ids import new_id
 from services.claims import store
-from services.claims.domain import filing
+from services.claims.domain import filing, requests
 from services.claims.domain.evidence import must_fit
 from services.claims.events import EvidenceAdded
 from services.claims.store import INFECTED, SKIPPED, WAITING, Evidence, FiledClaim
 from services.claims.usecases.decisions import (
-    SEND_PAYOUT,
     Rules,
     announce,
     decide,
@@ -23,6 +22,7 @@ from services.claims.usecases.decisions import (
     look_again,
     reconsider,
 )
+from services.claims.usecases.following import take_answer
 
 FORGET_EVIDENCE = "forget_evidence"
 SCAN_EVIDENCE = "scan_evidence"
@@ -59,9 +59,13 @@ class KeepEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddEvidence:
+    """`unavailable`: kinds that can never be had; `message` answers what the claimant was asked."""
+
     tenant_id: str
     claim_id: str
     evidence_ids: tuple[str, ...]
+    unavailable: tuple[str, ...] = ()
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +119,19 @@ async def keep_evidence(tx: Tx, command: KeepEvidence, *, now: datetime) -> Evid
 async def add_evidence(
     tx: Tx, rules: Rules, command: AddEvidence, *, now: datetime
 ) -> FiledClaim:
-    """Give an open claim more papers, and decide it on them."""
+    """Give an open claim more papers, or say which there are none of, and decide it on that."""
+    requests.must_say(command.evidence_ids, command.unavailable, command.message)
     cover, filed = await lock_claim(tx, command.claim_id, tenant_id=command.tenant_id)
     filing.must_be_open(filed.claim_id, filed.state)
     filed, taken = await with_evidence(tx, filed, command.evidence_ids)
     await announce_evidence(tx, filed, taken, now=now)
+    filed = await take_answer(
+        tx,
+        filed,
+        kinds=[evidence.kind for evidence in taken],
+        unavailable=command.unavailable,
+        reply=command.message,
+    )
     return await decide(tx, rules, cover, filed, now=now)
 
 
@@ -202,14 +214,11 @@ async def forget_evidence(tx: Tx, evidence_id: str, *, tenant_id: str) -> str | 
 async def _decide_without(
     tx: Tx, rules: Rules, claim_id: str, *, tenant_id: str, now: datetime
 ) -> None:
-    await look_again(tx, rules, claim_id, tenant_id=tenant_id, now=now)
+    cover, filed = await lock_claim(tx, claim_id, tenant_id=tenant_id)
+    await look_again(tx, rules, cover, filed, now=now)
     for payout in await store.list_payouts(tx, claim_id, tenant_id=tenant_id):
-        if (
-            payout.state == "CREATED"
-            and payout.kind == "PAYOUT"
-            and not await reconsider(tx, rules, payout, tenant_id=tenant_id, now=now)
-        ):
-            await cancel_deadline(tx, tenant_id, SEND_PAYOUT, payout.payout_id)
+        if payout.kind == "PAYOUT" and payout.state in ("CREATED", "APPROVED"):
+            await reconsider(tx, rules, payout, tenant_id=tenant_id, now=now)
 
 
 def _must_not_be_infected(evidence: Evidence) -> None:

@@ -28,6 +28,7 @@ from services.claims.usecases.decisions import (
     restand,
     schedule,
 )
+from services.claims.usecases.following import follow_money
 from services.claims.usecases.second_person import owed
 
 CARRIER, INSURER = "carrier", "insurer"
@@ -176,6 +177,9 @@ async def _confirmed(tx: Tx, filed: FiledClaim, payout: Payout, *, now: datetime
         credit=Account.CASH,
     )
     await ledger.book(tx, filed.tenant_id, [left], now=now)
+    if payout.kind == "PAYOUT":
+        filed = await restand(tx, filed)
+    await follow_money(tx, filed, now=now)
     if payout.kind == "PAYOUT":
         return
     paid = AdvancePaid(
