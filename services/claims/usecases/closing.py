@@ -14,6 +14,7 @@ from services.claims.domain import appeals, filing
 from services.claims.domain.appeals import Window
 from services.claims.events import ClaimClosed
 from services.claims.store import FiledClaim
+from services.claims.usecases.following import end_following
 
 CLOSE_CLAIM = "close_claim"
 
@@ -54,6 +55,7 @@ async def close_when_over(tx: Tx, filed: FiledClaim, *, now: datetime) -> FiledC
     closed = replace(filed, state=filing.CLOSED, closed_at=now)
     await store.save_claim(tx, closed)
     await cancel_deadline(tx, filed.tenant_id, CLOSE_CLAIM, filed.claim_id)
+    await end_following(tx, filed, now=now)
     paid = [payout.amount for payout in payouts if payout.state == "CONFIRMED"]
     event = ClaimClosed(
         claim_id=filed.claim_id,

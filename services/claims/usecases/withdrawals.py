@@ -16,6 +16,7 @@ from services.claims.events import ClaimWithdrawn
 from services.claims.store import FiledClaim
 from services.claims.usecases.claims import enter
 from services.claims.usecases.decisions import Rules, announce, lock_claim
+from services.claims.usecases.following import end_following
 from services.claims.usecases.second_person import void_payout
 
 
@@ -104,6 +105,7 @@ async def _withdraw(
     await store.void_approval(
         tx, latest.decision_id, "CLAIM_WITHDRAWN", tenant_id=filed.tenant_id
     )
+    await end_following(tx, filed, now=now)
     await cancel_deadlines_of(tx, filed.tenant_id, filed.claim_id)
     withdrawn = replace(filed, state=withdrawals.WITHDRAWN)
     await store.save_claim(tx, withdrawn)
