@@ -2,7 +2,8 @@
 
 from fastapi import FastAPI
 
-from libs.common import deadletter_api, progress_api, service, web
+from libs.common import deadletter_api, progress_api, service, statements_api, web
+from libs.common.auth import CLAIMS_READ
 from libs.common.files import MAX_FILE_BYTES, Files
 from libs.common.service import Service
 from services.claims import api
@@ -19,7 +20,12 @@ def create_app(settings: ClaimsSettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
-        routers=[*api.ROUTERS, deadletter_api.router, progress_api.router],
+        routers=[
+            *api.ROUTERS,
+            deadletter_api.router,
+            progress_api.router,
+            statements_api.router_for(CLAIMS_READ),
+        ],
         larger_bodies={"/v1/evidence": MAX_FILE_BYTES},
     )
     app.state.files = Files(settings.evidence)

@@ -34,11 +34,27 @@ from services.claims.usecases.payments import (
     send_payout,
     settle_payout,
 )
+from services.claims.usecases.repayments import (
+    ShowFound,
+    ShowFraud,
+    WriteOff,
+    show_found,
+    show_fraud,
+    write_off,
+)
+from services.claims.usecases.reserves import release_reserve
 from services.claims.usecases.tracking_evidence import AttachTracking, attach_tracking
+from services.claims.usecases.vouchers import (
+    LAPSE_VOUCHER,
+    RedeemVoucher,
+    lapse_voucher,
+    redeem_voucher,
+)
 
 __all__ = [
     "ATTACH_TRACKING",
     "FORGET_EVIDENCE",
+    "LAPSE_VOUCHER",
     "LOOK_AGAIN",
     "NOTICE_SILENCE",
     "SEND_PAYOUT",
@@ -50,13 +66,18 @@ __all__ = [
     "KeepEvidence",
     "PayAdvance",
     "RecordRecovery",
+    "RedeemVoucher",
     "Rules",
     "SettlePayout",
+    "ShowFound",
+    "ShowFraud",
+    "WriteOff",
     "add_evidence",
     "attach_tracking",
     "decide_by_person",
     "file_claim",
     "keep_evidence",
+    "lapse_voucher",
     "list_perils",
     "look_again",
     "move_covers",
@@ -64,9 +85,14 @@ __all__ = [
     "pay_advance",
     "reconsider",
     "record_recovery",
+    "redeem_voucher",
+    "release_reserve",
     "remember_covers",
     "remember_fetched",
     "retry_payout",
     "send_payout",
     "settle_payout",
+    "show_found",
+    "show_fraud",
+    "write_off",
 ]

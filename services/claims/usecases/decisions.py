@@ -1,5 +1,6 @@
 """Deciding: one function for filing, new papers, news of the parcel, deadlines and persons."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -34,11 +35,19 @@ from services.claims.domain.facts_of_claim import facts
 from services.claims.domain.filing import Payout
 from services.claims.events import ClaimDecided, ClaimEvent, Line, Reason
 from services.claims.store import FiledClaim, KeptDecision
+from services.claims.usecases.reserves import reserve
 
 LOOK_AGAIN = "look_again_at_claim"
 SEND_PAYOUT = "send_payout"
 ATTACH_TRACKING = "attach_tracking"
 ENGINE = "engine"
+
+# What bears a payout, by its kind.
+BORNE_BY = {
+    "PAYOUT": Account.CLAIMS,
+    "ADVANCE": Account.ADVANCE,
+    "EXCESS": Account.RECOVERY,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,14 +214,38 @@ async def reconsider(
     A payout that does not is void, booked back, and the new answer takes its place.
     """
     cover, filed = await lock_claim(tx, payout.claim_id, tenant_id=tenant_id)
-    latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=tenant_id)
-    proposal = await propose(tx, rules, cover, filed, now=now)
-    assert latest is not None
-    if (
-        proposal.decision.outcome is Outcome.APPROVED
-        and proposal.decision.payout == latest.payout
-    ):
+    if await _still_pays(tx, rules, cover, filed, now=now):
         return True
+    await void_payout(tx, payout, tenant_id=tenant_id, now=now)
+    await decide(tx, rules, cover, replace(filed, state="SUBMITTED"), now=now)
+    return False
+
+
+async def take_back_unsent(
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, *, now: datetime
+) -> FiledClaim:
+    """Where what is known now pays otherwise: no payout that is still here goes out as it is.
+
+    They are void, and the claim is decided anew.
+    """
+    payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    unsent = list_unsent(payouts)
+    if not unsent or await _still_pays(tx, rules, cover, filed, now=now):
+        return filed
+    for payout in unsent:
+        await void_payout(tx, payout, tenant_id=filed.tenant_id, now=now)
+    if filed.state in filing.STANDING_STATES:
+        filed = replace(filed, state="SUBMITTED")
+    return await decide(tx, rules, cover, filed, now=now)
+
+
+def list_unsent(payouts: Sequence[Payout]) -> list[Payout]:
+    """Those that can still be stopped: to be approved, to be sent, or to be sent again."""
+    return [p for p in payouts if p.state in ("CREATED", "APPROVED", "FAILED")]
+
+
+async def void_payout(tx: Tx, payout: Payout, *, tenant_id: str, now: datetime) -> None:
+    """It never goes out, and whoever bore it bears it no more."""
     await store.save_payout(tx, replace(payout, state="VOID"), tenant_id=tenant_id)
     back = move(
         "payout-void",
@@ -220,11 +253,20 @@ async def reconsider(
         payout.policy_id,
         payout.amount,
         debit=owed(payout.instrument),
-        credit=Account.CLAIMS,
+        credit=BORNE_BY[payout.kind],
     )
     await ledger.book(tx, tenant_id, [back], now=now)
-    await decide(tx, rules, cover, replace(filed, state="SUBMITTED"), now=now)
-    return False
+
+
+async def _still_pays(
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, *, now: datetime
+) -> bool:
+    """Whether the latest decision would be made again, to the cent."""
+    latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    proposal = await propose(tx, rules, cover, filed, now=now)
+    assert latest is not None
+    is_approved = proposal.decision.outcome is Outcome.APPROVED
+    return is_approved and proposal.decision.payout == latest.payout
 
 
 async def lock_claim(tx: Tx, claim_id: str, *, tenant_id: str) -> tuple[Cover, FiledClaim]:
@@ -239,14 +281,19 @@ async def lock_claim(tx: Tx, claim_id: str, *, tenant_id: str) -> tuple[Cover, F
 async def restand(tx: Tx, filed: FiledClaim) -> FiledClaim:
     """The claim in the state that its decision and its money give it.
 
-    One that is open, withdrawn or closed stays as it is.
+    One that is open, withdrawn or closed stays as it is; but a closed one may owe money back.
     """
-    if filed.state not in filing.STANDING_STATES:
+    after = await store.get_aftermath(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    reopens = filed.state == "CLOSED" and after.owes
+    if filed.state not in filing.STANDING_STATES and not reopens:
         return filed
     latest = await store.find_standing_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
     assert latest is not None, "what is not open is decided"
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    stands = replace(filed, state=filing.standing(Outcome(latest.outcome), payouts))
+    state = filing.standing(
+        Outcome(latest.outcome), payouts, owes=after.owes, was_closed=after.was_closed
+    )
+    stands = replace(filed, state=state)
     await store.save_claim(tx, stands)
     return stands
 
@@ -337,6 +384,15 @@ async def _record(
     if decision.outcome is Outcome.INFO_REQUIRED and filed.claim.info_requested_at is None:
         decided = replace(decided, claim=replace(filed.claim, info_requested_at=now))
     await store.save_claim(tx, decided)
+    await reserve(
+        tx,
+        decided,
+        decision,
+        decision_id,
+        is_settled=is_settled,
+        is_first=latest is None,
+        now=now,
+    )
     event = _claim_decided(
         decided, decision, decision_id, is_settled=is_settled, decided_by=decided_by, now=now
     )
@@ -353,8 +409,9 @@ async def _pay(
     """Owe what the decision pays, less what went before it; PAID when nothing is left."""
     assert filed.policy_id is not None
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    # One that failed is owed still, and goes out again.
     gone = sum(
-        (p.amount for p in payouts if p.state not in filing.UNPAID),
+        (p.amount for p in payouts if p.state != "VOID"),
         zero(decision.payout.currency),
     )
     left = decision.payout - gone
