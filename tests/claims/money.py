@@ -13,8 +13,6 @@ from tests.policy.builders import Json
 from tests.policy.serving import fire_due
 
 NOW = "2024-03-02T09:00"
-# What an unused desk of each plan needs for a loss that a person then accepts.
-LOST = {"last_update_at": "2024-01-10T01:00"}
 
 
 def refused(response: httpx.Response, status: int, code: str) -> Json:
@@ -102,14 +100,16 @@ async def a_paid_loss(desk: Desk, policy_id: str, **terms: Any) -> Json:
     return claim
 
 
-async def a_dear_loss(desk: Desk, policy_id: str) -> Json:
+async def a_dear_loss(
+    desk: Desk, policy_id: str, last_update_at: str = "2024-01-10T01:00"
+) -> Json:
     """BML's own example: a product of 2,000 dollars, lost by the carrier's letter (Q8)."""
     product = Money(200_000, "USD")
     way = way_of(
         policy_id,
         "bml-shipping",
         tenant=desk.tenant,
-        tracking=tracked(policy_id, **LOST),
+        tracking=tracked(policy_id, last_update_at=last_update_at),
         goods_value=product,
         eligible_goods_value=product,
         insured_value=product,

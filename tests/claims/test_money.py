@@ -5,18 +5,23 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
+from libs.common.auth import CLAIMS_DECIDE, CLAIMS_MANAGE
 from libs.common.ids import new_id
 from tests.claims.desk import Desk, tracked, way_of
 from tests.claims.money import (
     NOW,
     a_dear_loss,
+    a_paid_loss,
+    a_voucher,
     accept,
     books_are_sound,
     done,
     minor,
     paid,
+    papers,
     recover,
     refused,
     retry,
@@ -25,7 +30,7 @@ from tests.claims.money import (
     usd,
 )
 from tests.conftest import AppOf, DbOf, Token
-from tests.policy.builders import Json, amount
+from tests.policy.builders import Json, amount, at
 from tests.policy.serving import fire_due, served
 
 AT_ONCE = 50
@@ -266,3 +271,222 @@ async def test_fifty_answers_and_retries_of_one_payout_at_once_have_one_effect(
     said = Counter(await desk.said(claim["policy_id"]))
     assert (said["PayoutSent"], said["PayoutSettled"]) == (attempts, 2)
     assert await desk.balances() == {"claims": 7_000, "cash": -7_000}
+
+
+# --- owed back ---------------------------------------------------------------------------------
+
+
+async def found(desk: Desk, claim: Json, **more: Any) -> httpx.Response:
+    body = {"found_at": "2024-03-02T08:00:00Z", "note": "It lay in the depot.", **more}
+    return await desk.post(f"/v1/claims/{claim['claim_id']}/found", body)
+
+
+async def repay(
+    desk: Desk, claim: Json, minor_units: int, reference: str, repayment_id: str = ""
+) -> httpx.Response:
+    due = repayment_id or claim["repayments"][0]["repayment_id"]
+    return await recover(
+        desk, claim, amount(minor_units), "customer", repayment_id=due, reference=reference
+    )
+
+
+async def test_cs_39_q42_half_of_what_was_paid_for_a_found_parcel_is_due(desk: Desk) -> None:
+    claim = await a_paid_loss(desk, new_id("pol"))
+
+    claim = await done(await found(desk, claim))
+
+    assert (claim["state"], dues(claim)) == ("RECOVERY", [("PARCEL_FOUND", "OPEN", 60_000)])
+    assert (await desk.said(claim["policy_id"]))[-1] == "RepaymentDue"
+    assert await desk.balances() == {"claims": 60_000, "cash": -120_000, "recovery": 60_000}
+    refused(await found(desk, claim), 409, "already-shown")
+
+    # In parts, each told twice; never more than is due, nor in another currency.
+    for _ in range(2):
+        await done(await repay(desk, claim, 25_000, "r-1"))
+    refused(await repay(desk, claim, 35_001, "r-2"), 422, "repayment-above-due")
+    refused(await repay(desk, claim, 0, "r-2"), 422, "repayment-above-due")
+    dollars = {"repayment_id": claim["repayments"][0]["repayment_id"]}
+    refused(await recover(desk, claim, usd(1), "customer", **dollars), 422, "wrong-currency")
+    assert minor((await desk.show(claim))["repayments"][0]["received"]) == 25_000
+    await done(await repay(desk, claim, 35_000, "r-2"))
+    refused(await repay(desk, claim, 1, "r-3"), 409, "repayment-settled")
+
+    claim = await desk.show(claim)
+    assert (claim["state"], dues(claim)) == ("PAID", [("PARCEL_FOUND", "RECEIVED", 60_000)])
+    assert await desk.balances() == {"claims": 60_000, "cash": -60_000}
+
+
+async def test_fifty_paying_a_repayment_back_at_once_pay_it_back_once(desk: Desk) -> None:
+    claim = await done(await found(desk, await a_paid_loss(desk, new_id("pol"))))
+
+    answers = await asyncio.gather(
+        *(repay(desk, claim, 60_000, f"r-{number}") for number in range(AT_ONCE))
+    )
+
+    assert Counter(r.status_code for r in answers) == {201: 1, 409: AT_ONCE - 1}
+    assert await desk.balances() == {"claims": 60_000, "cash": -60_000}
+
+
+async def test_q42_goods_that_are_given_back_are_not_repaid_too(desk: Desk) -> None:
+    claim = await a_paid_loss(desk, new_id("pol"))
+
+    claim = await done(await found(desk, claim, goods_returned=True))
+
+    assert (claim["state"], claim["repayments"]) == ("PAID", [])
+    refused(await found(desk, claim), 409, "already-shown")
+
+
+async def test_only_a_loss_that_was_paid_can_be_found(desk: Desk) -> None:
+    delay = await a_delay(desk)
+    refused(await found(desk, await paid(desk, delay)), 409, "not-a-loss")
+    loss = await a_dear_loss(desk, new_id("pol"))
+    refused(await found(desk, loss), 409, "claim-not-paid")
+    loss = await accept(desk, loss)
+    refused(await found(desk, loss), 409, "claim-not-paid")
+
+
+async def test_a_closed_claim_waits_for_its_money_and_is_closed_again(desk: Desk) -> None:
+    claim = await a_paid_loss(desk, new_id("pol"))
+    await desk.rows(
+        "UPDATE claims SET state = 'CLOSED', closed_at = $2 WHERE tenant_id = $1 RETURNING 1",
+        at(NOW),
+    )
+
+    claim = await done(await found(desk, claim))
+    assert claim["state"] == "RECOVERY"
+    listed = await done(await desk.get("/v1/repayments?state=OPEN"))
+    assert listed["items"] == claim["repayments"]
+    due = claim["repayments"][0]["repayment_id"]
+    await done(await repay(desk, claim, 10_000, "r-1"))
+    path = f"/v1/repayments/{due}/write-off"
+    written = await done(await desk.post(path, {"why": "They moved away."}))
+
+    assert (written["state"], written["note"]) == ("WRITTEN_OFF", "They moved away. (tests)")
+    refused(await desk.post(path, {"why": "Again."}), 409, "repayment-settled")
+    refused(await repay(desk, claim, 1, "r-2"), 409, "repayment-settled")
+    assert (await desk.show(claim))["state"] == "CLOSED"
+    assert (await done(await desk.get("/v1/repayments?state=OPEN")))["items"] == []
+    assert await desk.balances() == {"claims": 110_000, "cash": -110_000}
+
+
+async def test_after_fraud_all_is_due_that_was_paid_and_is_not_asked_back_yet(
+    desk: Desk,
+) -> None:
+    claim = await done(await found(desk, await a_paid_loss(desk, new_id("pol"))))
+    path = f"/v1/claims/{claim['claim_id']}/fraud"
+
+    claim = await done(await desk.post(path, {"why": "The papers were made up."}))
+
+    assert dues(claim) == [
+        ("PARCEL_FOUND", "OPEN", 60_000),
+        ("FRAUD", "OPEN", 60_000),
+    ]
+    assert await desk.balances() == {"cash": -120_000, "recovery": 120_000}
+    refused(await desk.post(path, {"why": "Again."}), 409, "already-shown")
+    # The other repayment, but under this claim alone.
+    other = await a_paid_loss(desk, new_id("pol"))
+    due = claim["repayments"][1]["repayment_id"]
+    refused(await repay(desk, other, 1, "r-1", due), 404, "unknown-repayment")
+    await done(await repay(desk, claim, 60_000, "r-1", due))
+    assert (await desk.show(claim))["state"] == "RECOVERY"
+
+
+async def test_fraud_stops_what_is_not_out_yet_and_waits_for_what_is_on_its_way(
+    desk: Desk,
+) -> None:
+    claim = await accept(desk, await a_dear_loss(desk, new_id("pol")))
+    body, path = {"why": "The papers were made up."}, f"/v1/claims/{claim['claim_id']}/fraud"
+    refused(await desk.post(path, body), 409, "claim-not-paid")
+    claim = await sent(desk, claim)
+    refused(await desk.post(path, body), 409, "payout-under-way")
+
+    # A voucher that is not used yet is nobody's any more, and nothing is asked for it.
+    voucher = await a_voucher(desk, new_id("pol"))
+    returned = f"/v1/claims/{voucher['claim_id']}"
+    shown = await done(await desk.post(f"{returned}/fraud", body))
+    assert (shown["state"], shown["repayments"]) == ("PAID", [])
+    assert shown["vouchers"][0]["state"] == "EXPIRED"
+
+
+async def test_a_found_parcel_and_fraud_want_their_scopes(desk: Desk) -> None:
+    claim = await a_paid_loss(desk, new_id("pol"))
+    path, poor = f"/v1/claims/{claim['claim_id']}", desk.token(desk.tenant, [CLAIMS_DECIDE])
+    response = await desk.client.post(f"{path}/fraud", json={"why": "Why?"}, headers=poor)
+    refused(response, 403, "forbidden")
+    rich = desk.token(desk.tenant, [CLAIMS_MANAGE])
+    body = {"found_at": "2024-03-02T08:00:00Z", "note": "It lay in the depot."}
+    response = await desk.client.post(f"{path}/found", json=body, headers=rich)
+    refused(response, 403, "forbidden")
+
+
+# --- advances ----------------------------------------------------------------------------------
+
+
+async def an_advanced_damage(desk: Desk) -> Json:
+    """Of 400.00 of damage 350.00 are proven, and paid ahead of the insurer."""
+    policy_id = new_id("pol")
+    way = tracked(policy_id, state="RUN_OFF", delivered_at="2024-03-01T07:00")
+    await desk.hears(*way_of(policy_id, "tks-warehouse", tenant=desk.tenant, tracking=way))
+    kinds = (
+        "delivery_record", "proof_of_insured_value", "delivery_certificate", "damage_photos",
+        "dispute_or_refund_screenshot", "carrier_damage_report",
+    )  # fmt: skip
+    worth = amount(40_000)
+    claim = await desk.a_claim(
+        "DAMAGE",
+        policy_id=policy_id,
+        claimed_value=worth,
+        refund_to_buyer=worth,
+        evidence_ids=await papers(desk, kinds, policy_id),
+    )
+    path = f"/v1/claims/{claim['claim_id']}"
+    await done(
+        await desk.post(
+            f"{path}/decision",
+            {"findings": {"proven_value": amount(35_000)}, "settles": False},
+        )
+    )
+    await done(await desk.post(f"{path}/advance", {}))
+    return await paid(desk, claim)
+
+
+async def test_tk_21_a_clawback_is_a_repayment(desk: Desk) -> None:
+    claim = await an_advanced_damage(desk)
+    response = await desk.post(
+        f"/v1/claims/{claim['claim_id']}/recoveries",
+        {
+            "source": "insurer",
+            "reference": "i-1",
+            "amount": amount(10_000),
+            "is_fraud": True,
+        },
+    )
+    await done(response)
+
+    claim = await desk.show(claim)
+    assert (claim["state"], dues(claim)) == ("RECOVERY", [("FRAUD", "OPEN", 25_000)])
+    assert minor(claim["reserve"]) == 0
+    assert await desk.balances() == {"cash": -25_000, "recovery": 25_000}
+    await done(await repay(desk, claim, 25_000, "r-1"))
+    assert await desk.balances() == {}
+
+
+async def test_tk_21_an_excess_and_a_difference_of_one_decision_are_paid_apart_and_once(
+    desk: Desk,
+) -> None:
+    claim = await an_advanced_damage(desk)
+    # More is proven, and paid before the insurer answers.
+    claim = await paid(desk, await accept(desk, claim, proven_value=amount(40_000)))
+    assert claim["state"] == "PAID"
+
+    await done(await recover(desk, claim, amount(42_000), "insurer"))
+
+    claim = await paid(desk, claim)
+    assert [(p["kind"], p["state"], minor(p["amount"])) for p in claim["payouts"]] == [
+        ("ADVANCE", "CONFIRMED", 35_000),
+        ("PAYOUT", "CONFIRMED", 5_000),
+        # Of the insurer's 70.00 above the advance, 50.00 were with the seller already.
+        ("EXCESS", "CONFIRMED", 2_000),
+    ]
+    assert claim["state"] == "PAID"
+    assert await desk.balances() == {}
