@@ -37,10 +37,8 @@ class Listed:
 # What no endpoint answers, with the word its path would hold.
 WITHOUT_ENDPOINT: Mapping[str, str] = {
     "appeal": "appeal",
-    "found_after_payout": "found",
     "sla": "sla",
     "undeliverable": "instruction",
-    "voucher": "voucher",
 }
 
 _PARAMS = Listed(why=Why.OTHER_PARAMS)
@@ -64,15 +62,8 @@ NOT_BY_HTTP: Mapping[tuple[str, str], Listed] = {
     ("bml-shipping", "X14"): Listed(why=Why.FACT_NOT_TAKEN, fact="fraud"),
     ("bml-shipping", "X17"): _ENDPOINT,
     ("bml-shipping", "X18"): _ENDPOINT,
-    ("cssecure", "C33"): _ENDPOINT,
-    ("cssecure", "C34"): _ENDPOINT,
-    ("cssecure", "C35"): _ENDPOINT,
-    ("cssecure", "C52"): _ENDPOINT,
     ("cssecure", "C77"): _PARAMS,
     ("cssecure", "C86"): _NOTICE,
-    ("cssecure", "C88"): _ENDPOINT,
-    ("cssecure", "C89"): _ENDPOINT,
-    ("cssecure", "P10"): _ENDPOINT,
     ("jsx-cargo", "J24"): _ENDPOINT,
     ("jsx-cargo", "J49"): _NOTICE,
     ("jsx-cargo", "J51"): _ENDPOINT,
@@ -84,7 +75,6 @@ NOT_BY_HTTP: Mapping[tuple[str, str], Listed] = {
     ("tks-warehouse", "T31"): _NOTICE,
     ("tks-warehouse", "T39"): _ENDPOINT,
     ("tks-warehouse", "X20"): _NOTICE,
-    ("tks-warehouse", "X23"): _ENDPOINT,
 }
 
 # Results of examples that are run which no answer holds.

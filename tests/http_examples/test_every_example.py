@@ -8,7 +8,13 @@ import pytest
 
 from deploy.plans_check import Example
 from tests.doors import Doors
-from tests.http_examples import test_advances, test_claims, test_policies, test_quotes
+from tests.http_examples import (
+    test_advances,
+    test_claims,
+    test_money,
+    test_policies,
+    test_quotes,
+)
 from tests.http_examples.doors import facts_given
 from tests.http_examples.not_by_http import (
     ANSWERED_OTHERWISE,
@@ -39,7 +45,7 @@ def _run_by(module: ModuleType) -> list[Key]:
 
 RUN = [
     key
-    for module in (test_advances, test_claims, test_policies, test_quotes)
+    for module in (test_advances, test_claims, test_money, test_policies, test_quotes)
     for key in _run_by(module)
 ]
 
