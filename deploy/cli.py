@@ -139,6 +139,33 @@ def events() -> None:
     typer.echo(asyncapi.text(), nl=False)
 
 
+@app.command()
+def statement(
+    month: Annotated[str, typer.Option(help="A calendar month in UTC, such as 2024-05.")],
+    token: Annotated[
+        str | None, typer.Option(envvar="PARCELCOVER_TOKEN", help="A caller's bearer token.")
+    ] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Instead: one of the local issuer, for this tenant.")
+    ] = None,
+    policy: Annotated[str, typer.Option(help="The policy service.")] = "http://127.0.0.1:8102",
+    claims: Annotated[str, typer.Option(help="The claims service.")] = "http://127.0.0.1:8103",
+    folder: Annotated[
+        Path, typer.Option(help="Where the local stack keeps its data.")
+    ] = FOLDER,
+) -> None:
+    """Show a month of the books, premiums and claims in one; exit 1 when they do not sum to zero."""
+    from rich.console import Console
+
+    from deploy import statements
+    from libs.common.auth import CLAIMS_READ, POLICIES_READ
+
+    known = _token(token, tenant, folder, (POLICIES_READ, CLAIMS_READ))
+    console = Console(highlight=False, soft_wrap=True)
+    urls = {"policy": policy, "claims": claims}
+    raise typer.Exit(statements.show_month(month, urls, known, console))
+
+
 @plans.command("check")
 def check_plans(
     files: Annotated[list[Path], typer.Argument(help="Files of worked examples.")],
@@ -177,14 +204,9 @@ def upload_batch(
     from rich.console import Console
 
     from deploy import batches
-    from deploy.local import keys
     from libs.common.auth import PAYMENTS_WRITE, POLICIES_READ, POLICIES_WRITE
 
-    if (token is None) == (tenant is None):
-        raise typer.BadParameter("Say --token TOKEN, or --tenant TENANT.")
-    if token is None:
-        scopes = (POLICIES_WRITE, POLICIES_READ, PAYMENTS_WRITE)
-        token = keys.issue_token(folder / "keys", tenant=str(tenant), scopes=scopes)
+    token = _token(token, tenant, folder, (POLICIES_WRITE, POLICIES_READ, PAYMENTS_WRITE))
     params = {"plan": plan, "point": point, "name": name or file.name}
     said = {name: value for name, value in params.items() if value is not None}
     console = Console(highlight=False, soft_wrap=True)
@@ -344,6 +366,15 @@ def replay_dead_letters(
     if (key is None) != everything:
         raise typer.BadParameter("Say --key KEY, or --all.")
     raise typer.Exit(asyncio.run(replay(_known(service), key)))
+
+
+def _token(token: str | None, tenant: str | None, folder: Path, scopes: tuple[str, ...]) -> str:
+    """The caller's own, or one of the local issuer."""
+    from deploy.local import keys
+
+    if (token is None) == (tenant is None):
+        raise typer.BadParameter("Say --token TOKEN, or --tenant TENANT.")
+    return token or keys.issue_token(folder / "keys", tenant=str(tenant), scopes=scopes)
 
 
 def _provider(name: str) -> "Provider":

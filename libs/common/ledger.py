@@ -20,8 +20,8 @@ from libs.common.money import Money
 
 
 class Account(StrEnum):
-    """`cash` is the world outside, `claims` what losses cost, `dispute` what a payment provider holds
-    back for now; the rest is held or owed."""
+    """`cash` is the world outside, `claims` what losses cost, `reserve` what open claims may yet cost,
+    `dispute` what a payment provider holds back for now; the rest is held or owed."""
 
     CASH = "cash"
     PREMIUM = "premium"
@@ -29,6 +29,7 @@ class Account(StrEnum):
     REFUND = "refund"
     DISPUTE = "dispute"
     CLAIMS = "claims"
+    RESERVE = "reserve"
     PAYOUT = "payout"
     ADVANCE = "advance"
     VOUCHER = "voucher"

@@ -2,7 +2,8 @@
 
 from fastapi import FastAPI
 
-from libs.common import deadletter_api, progress_api, service, web
+from libs.common import deadletter_api, progress_api, service, statements_api, web
+from libs.common.auth import CLAIMS_READ
 from libs.common.files import Files
 from libs.common.filetypes import LARGEST_FILE_BYTES
 from libs.common.service import Service
@@ -21,7 +22,12 @@ def create_app(settings: ClaimsSettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
-        routers=[*api.ROUTERS, deadletter_api.router, progress_api.router],
+        routers=[
+            *api.ROUTERS,
+            deadletter_api.router,
+            progress_api.router,
+            statements_api.router_for(CLAIMS_READ),
+        ],
         streamed_bodies={"/v1/evidence": LARGEST_FILE_BYTES},
     )
     app.state.files = Files(settings.evidence)

@@ -204,12 +204,13 @@ class ClaimClosed(ClaimEvent, frozen=True, kw_only=True):
 
 
 class VoucherIssued(ClaimEvent, frozen=True, kw_only=True):
-    """For one second shipment (CS-29); `expires_on` is its last local day."""
+    """For one second shipment (CS-29), said by its `code`; `expires_on` is its last local day."""
 
     voucher_id: str
     amount: Money
     issued_at: datetime
     expires_on: date | None = None
+    code: str = ""
 
 
 class VoucherUsed(ClaimEvent, frozen=True, kw_only=True):
@@ -230,7 +231,7 @@ class VoucherLapsed(ClaimEvent, frozen=True, kw_only=True):
 
 
 class RepaymentDue(ClaimEvent, frozen=True, kw_only=True):
-    """The customer owes money back. `why`: CARRIER_PAID_LATE, PARCEL_FOUND or FRAUD."""
+    """The customer owes money back. `why`: CARRIER_PAID_LATE, PARCEL_FOUND, FRAUD or PAID_TWICE."""
 
     repayment_id: str
     why: str
@@ -239,21 +240,27 @@ class RepaymentDue(ClaimEvent, frozen=True, kw_only=True):
 
 
 class PayoutSent(ClaimEvent, frozen=True, kw_only=True):
-    """An instruction to pay: the tenant's payment system answers with a settlement."""
+    """An instruction to pay: the tenant's payment system answers with a settlement.
+
+    `attempt` counts the sendings of this payout: one that failed goes out again. Vouchers are issued
+    instead, see VoucherIssued.
+    """
 
     payout_id: str
     amount: Money
     instrument: str
     sent_at: datetime
+    attempt: int = 1
 
 
 class PayoutSettled(ClaimEvent, frozen=True, kw_only=True):
-    """The payment system's answer: CONFIRMED or FAILED."""
+    """The payment system's answer to an attempt, CONFIRMED or FAILED; a voucher's issue is CONFIRMED."""
 
     payout_id: str
     amount: Money
     state: str
     settled_at: datetime
+    attempt: int = 1
 
 
 class AdvancePaid(ClaimEvent, frozen=True, kw_only=True):
@@ -265,7 +272,7 @@ class AdvancePaid(ClaimEvent, frozen=True, kw_only=True):
 
 
 class RecoveryRecorded(ClaimEvent, frozen=True, kw_only=True):
-    """Money for this loss from elsewhere: `paid_by` is carrier or insurer."""
+    """Money for this loss from elsewhere: `paid_by` is carrier or insurer; or back from the customer."""
 
     recovery_id: str
     paid_by: str

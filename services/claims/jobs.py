@@ -58,8 +58,12 @@ def jobs(running: Running) -> Mapping[str, Job]:
             known = await store.get_cover(tx, payout.policy_id, tenant_id=tenant_id)
         fresh = await clients.fetch_cover(policies, payout.policy_id, tenant_id=tenant_id)
         async with running.db.transaction(tenant_id) as tx:
+            # The cover first, as whoever stops a payout does: nobody waits for each other.
             await store.lock_cover(tx, payout.policy_id, tenant_id=tenant_id)
             if not await take(tx, deadline):
+                return
+            payout = await store.get_payout(tx, payout.payout_id, tenant_id=tenant_id)
+            if payout.state != "APPROVED":
                 return
             if fresh is not None and fresh.sequence > known.sequence:
                 await usecases.remember_fetched(tx, fresh)
@@ -67,7 +71,9 @@ def jobs(running: Running) -> Mapping[str, Job]:
                     tx, rules, payout, tenant_id=tenant_id, now=now
                 ):
                     return
-            await usecases.send_payout(tx, payout.payout_id, tenant_id=tenant_id, now=now)
+            await usecases.send_payout(
+                tx, rules, payout.payout_id, tenant_id=tenant_id, now=now
+            )
 
     async def notice_silence(deadline: Deadline) -> None:
         async with running.db.transaction(deadline.tenant_id) as tx:
@@ -92,6 +98,16 @@ def jobs(running: Running) -> Mapping[str, Job]:
             await store.lock_cover(tx, filed.policy_id, tenant_id=tenant_id)
             if await take(tx, deadline):
                 await usecases.attach_tracking(tx, rules, command, now=now)
+
+    async def lapse_voucher(deadline: Deadline) -> None:
+        tenant_id = deadline.tenant_id
+        async with running.db.transaction(tenant_id) as tx:
+            voucher = await store.get_voucher(tx, deadline.subject, tenant_id=tenant_id)
+            await store.lock_cover(tx, voucher.policy_id, tenant_id=tenant_id)
+            if await take(tx, deadline):
+                await usecases.lapse_voucher(
+                    tx, voucher.voucher_id, tenant_id=tenant_id, now=deadline.due_at
+                )
 
     async def forget_evidence(deadline: Deadline) -> None:
         """The bytes go while the row's end holds them: who uploads them meanwhile waits, and looks."""
@@ -151,5 +167,5 @@ def jobs(running: Running) -> Mapping[str, Job]:
         usecases.NOTICE_SILENCE: notice_silence,
         usecases.ATTACH_TRACKING: attach_tracking,
         usecases.FORGET_EVIDENCE: forget_evidence,
-        usecases.SCAN_EVIDENCE: scan_evidence,
+        usecases.LAPSE_VOUCHER: lapse_voucher,
     }

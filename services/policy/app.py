@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from libs.common import deadletter_api, progress_api, service, web
+from libs.common import deadletter_api, progress_api, service, statements_api, web
+from libs.common.auth import POLICIES_READ
 from libs.common.rounds import Round
 from libs.common.sealed import Sealer
 from libs.common.service import Running, Service
@@ -54,7 +55,12 @@ def create_app(settings: PolicySettings | None = None) -> FastAPI:
         SERVICE.name,
         settings,
         lifespan=lifespan,
-        routers=[*api.ROUTERS, deadletter_api.router, progress_api.router],
+        routers=[
+            *api.ROUTERS,
+            deadletter_api.router,
+            progress_api.router,
+            statements_api.router_for(POLICIES_READ),
+        ],
         routes=[TAKE_TRACKING],
         larger_bodies={batches.PATH: MAX_FILE_BYTES, carriers.PATH: carriers.MAX_BODY_BYTES},
     )

@@ -58,6 +58,10 @@ BODIES: dict[str, Json] = {
     "pay_advance": {},
     "record_recovery": {"source": "carrier", "reference": "r-1", "amount": amount(100)},
     "retry_payout": {},
+    "redeem_voucher": {"second_fee": amount(100), "reference": "r-1"},
+    "show_found": {"found_at": DELIVERED, "note": "It lay in the depot."},
+    "show_fraud": {"why": "The papers were made up."},
+    "write_off_repayment": {"why": "They moved away."},
     "settle_payout": {"state": "CONFIRMED", "reference": "r-1"},
 }
 # And for each that takes a file: what its query asks for.
@@ -65,7 +69,7 @@ UPLOADS: dict[str, dict[str, str]] = {
     "upload_document": {"kind": "proof_of_purchase", "name": "receipt.pdf"},
 }
 # What a path may name that is nobody's own.
-WORDS = {"currency", "day", "provider"}
+WORDS = {"currency", "day", "month", "provider"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +200,7 @@ async def test_what_is_theirs_is_there_for_them(world: World) -> None:
                 seen.add(route.parameter)
     # These are shown with the claim, in the ledger, or in a list.
     assert seen == world.ids.keys() - {
-        "plan", "payout_id", "approval_id", "refund_id", "hook_id",
+        "plan", "payout_id", "approval_id", "refund_id", "hook_id", "repayment_id",
     }  # fmt: skip
 
 
@@ -253,7 +257,8 @@ async def test_a_query_that_forgets_its_tenant_sees_nothing_of_theirs(
         "policy.payment_hooks", "policy.scans", "policy.tracking_hooks", "policy.tracking_notices",
         "policy.tracking_readings", "policy.unmatched_parcels", "policy.unknown_codes", "claims.claims",
         "claims.covers", "claims.decisions", "claims.evidence", "claims.payouts", "claims.approvals",
-        "claims.appeals", "claims.ledger_entries", "notifier.notifications", "policy.idempotency_keys",
+        "claims.appeals", "claims.ledger_entries", "claims.vouchers", "claims.repayments",
+        "claims.payout_attempts", "notifier.notifications", "policy.idempotency_keys",
     }  # fmt: skip
 
     assert await leaks(db_of, theirs) == []

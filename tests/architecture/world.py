@@ -27,7 +27,7 @@ from libs.common.testclock import SANDBOX_PREFIX
 from services.policy.tracking import PROVIDERS
 from tests.conftest import AppOf, Token
 from tests.files import a_pdf
-from tests.policy.builders import Json, a_quote_request
+from tests.policy.builders import Json, a_quote_request, amount
 from tests.policy.posting import a_detail, a_tracker_event, read_waiting
 from tests.policy.serving import served
 
@@ -219,6 +219,7 @@ class World:
         self.ids["appeal_id"] = appeal["appeal_id"]
         await self.settle()
         await self._forgive()
+        await self._owe_and_be_owed()
         listed = await self.get("notifier", "/v1/notifications")
         self.ids["notification_id"] = listed["items"][0]["notification_id"]
 
@@ -233,6 +234,22 @@ class World:
         proposed = await self.post("claims", path, {"overrides": [override]})
         self.ids["approval_id"] = proposed["approvals"][0]["approval_id"]
         await self.settle()
+
+    async def _owe_and_be_owed(self) -> None:
+        """The payout is confirmed, the carrier pays too, and a return is paid by a voucher."""
+        confirmed = {"state": "CONFIRMED", "reference": "r-1"}
+        await self.post("claims", f"/v1/payouts/{self.ids['payout_id']}/settlement", confirmed)
+        path = f"/v1/claims/{self.ids['claim_id']}"
+        late = {"source": "carrier", "reference": "r-1", "amount": amount(30_000)}
+        await self.post("claims", f"{path}/recoveries", late)
+        self.ids["repayment_id"] = (await self.get("claims", path))["repayments"][0][
+            "repayment_id"
+        ]
+        filed = {"policy_id": self.ids["policy_id"], "peril": "RETURN"}
+        claim = await self.post("claims", "/v1/claims", filed)
+        await self.settle()
+        shown = await self.get("claims", f"/v1/claims/{claim['claim_id']}")
+        self.ids["voucher_id"] = shown["vouchers"][0]["voucher_id"]
 
     async def _at(self, now: str) -> None:
         await self.post(

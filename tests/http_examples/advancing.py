@@ -82,7 +82,7 @@ class Advance:
         response = await desk.post(f"{path}/recoveries", body)
         assert response.status_code == 201, response.text
         payouts = (await desk.show(self.claim))["payouts"]
-        excess = sum(p["amount"]["amount_minor"] for p in payouts if p["kind"] == "PAYOUT")
+        excess = sum(p["amount"]["amount_minor"] for p in payouts if p["kind"] == "EXCESS")
         moved = await self._moved()
         return {
             "to_seller": _text(excess),

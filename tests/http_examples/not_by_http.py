@@ -36,9 +36,7 @@ class Listed:
 
 # What no endpoint answers, with the word its path would hold.
 WITHOUT_ENDPOINT: Mapping[str, str] = {
-    "found_after_payout": "found",
     "undeliverable": "instruction",
-    "voucher": "voucher",
 }
 
 _PARAMS = Listed(why=Why.OTHER_PARAMS)
@@ -51,15 +49,8 @@ NOT_BY_HTTP: Mapping[tuple[str, str], Listed] = {
     ("bml-shipping", "X05"): Listed(why=Why.FACT_NOT_TAKEN, fact="quote_state"),
     # Fraud is said as a cause, as in X13 and M46, never as a finding.
     ("bml-shipping", "X14"): Listed(why=Why.FACT_NOT_TAKEN, fact="fraud"),
-    ("cssecure", "C33"): _ENDPOINT,
-    ("cssecure", "C34"): _ENDPOINT,
-    ("cssecure", "C35"): _ENDPOINT,
-    ("cssecure", "C52"): _ENDPOINT,
     ("cssecure", "C77"): _PARAMS,
     ("cssecure", "C86"): _NOTICE,
-    ("cssecure", "C88"): _ENDPOINT,
-    ("cssecure", "C89"): _ENDPOINT,
-    ("cssecure", "P10"): _ENDPOINT,
     ("jsx-cargo", "J49"): _NOTICE,
     ("jsx-cargo", "J51"): _ENDPOINT,
     ("jsx-cargo", "J52"): _ENDPOINT,
@@ -68,7 +59,6 @@ NOT_BY_HTTP: Mapping[tuple[str, str], Listed] = {
     ("mypoz-cargo", "M44"): _PARAMS,
     ("tks-warehouse", "T31"): _NOTICE,
     ("tks-warehouse", "X20"): _NOTICE,
-    ("tks-warehouse", "X23"): _ENDPOINT,
 }
 
 # Results of examples that are run which no answer holds.

@@ -7,6 +7,8 @@ from services.claims.api import (
     evidence,
     information,
     money,
+    repayments,
+    vouchers,
     withdrawals,
 )
 
@@ -16,8 +18,10 @@ ROUTERS = (
     evidence.raw,
     evidence.files,
     information.router,
-    money.router,
-    approvals.router,
     withdrawals.router,
+    approvals.router,
     appeals.router,
+    money.router,
+    vouchers.router,
+    repayments.router,
 )

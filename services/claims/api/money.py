@@ -22,6 +22,7 @@ from services.claims.api.requests import (
     SettlementRequest,
 )
 from services.claims.api.views import ClaimView, PayoutView, RecoveryView, claim_view
+from services.claims.domain.sendings import Answer
 
 router = web.api_router(prefix="/v1", tags=["money"])
 
@@ -57,7 +58,7 @@ async def record_recovery(
     db: Db,
     parts: Parts,
 ) -> Response:
-    """What the carrier paid for the loss, or the insurer for what was advanced."""
+    """What the carrier paid for the loss, the insurer for what was advanced, the customer back."""
     key = await key_of(request, caller.tenant_id)
     now = await now_of(db, caller)
     command = usecases.RecordRecovery(
@@ -68,6 +69,8 @@ async def record_recovery(
         amount=body.amount.to_money(),
         recorded_by=caller.subject,
         is_fraud=body.is_fraud,
+        paid_to=body.paid_to,
+        repayment_id=body.repayment_id,
     )
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.replay(tx)) is not None:
@@ -102,14 +105,17 @@ async def settle_payout(
     caller: Annotated[Caller, requires(PAYOUTS_SETTLE)],
     db: Db,
 ) -> Response:
-    """The payment system's answer to a payout it was sent. It may come twice."""
+    """The payment system's answer to a payout it was sent. It may come twice, and late.
+
+    An attempt that failed may be confirmed after all. If another one was too, that is money paid twice:
+    the claim gets a repayment, so that it is asked back.
+    """
     key = await key_of(request, caller.tenant_id)
     now = await now_of(db, caller)
     command = usecases.SettlePayout(
         tenant_id=caller.tenant_id,
         payout_id=payout_id,
-        state=body.state,
-        reference=body.reference,
+        answer=Answer(state=body.state, reference=body.reference, attempt=body.attempt),
     )
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.replay(tx)) is not None:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from libs.common.money import Money
 from libs.common.plans.codes import CAUSES, EVIDENCE, PERILS
@@ -20,6 +20,7 @@ from libs.common.wire import (
     Prose,
     Reference,
     TrackingNumber,
+    Whole,
 )
 from services.claims.domain.cases import Findings, Statement
 
@@ -28,6 +29,7 @@ MAX_OVERRIDES = 10
 MAX_WHY = 2_000
 # Characters.
 MAX_MESSAGE = 2_000
+MAX_ATTEMPT = 1_000
 Peril = Annotated[
     str, Matching("|".join(sorted(PERILS)), f"one of {', '.join(sorted(PERILS))}")
 ]
@@ -104,6 +106,8 @@ class SettlementRequest(Body):
     state: Annotated[str, Matching("CONFIRMED|FAILED", "CONFIRMED or FAILED")]
     reference: Reference
     """The payment system's own reference."""
+    attempt: Annotated[Whole, Field(ge=1, le=MAX_ATTEMPT)] | None = None
+    """The sending that is meant, as PayoutSent has it; else that with this reference, or the latest."""
 
 
 class EvidenceRequest(Body):
@@ -199,12 +203,46 @@ class AnswerRequest(Body):
 
 
 class RecoveryRequest(Body):
-    source: Annotated[str, Matching("carrier|insurer", "carrier or insurer")]
+    source: Annotated[str, Matching("carrier|insurer|customer", "carrier, insurer or customer")]
     reference: Reference
     """The payer's own: the same money told twice is one."""
     amount: MoneyIn
     is_fraud: Flag = False
     """The insurer refuses because of fraud or false papers."""
+    paid_to: Annotated[str, Matching("customer|operator", "customer or operator")] = "customer"
+    """`operator`: the carrier paid you, for what you had paid before."""
+    repayment_id: Annotated[str, IdOf("rpy")] | None = None
+    """What the customer pays back; for no other source."""
+
+    @model_validator(mode="after")
+    def _repays_something(self) -> Self:
+        if (self.source == "customer") != (self.repayment_id is not None):
+            raise ValueError("Name the repayment_id of a customer's money, and of no other's.")
+        if self.paid_to == "operator" and self.source != "carrier":
+            raise ValueError("Only a carrier pays either the customer or the operator.")
+        return self
+
+
+class RedemptionRequest(Body):
+    second_fee: MoneyIn
+    """What the second shipment costs."""
+    reference: Reference
+    """That shipment's own: the same use told twice is one."""
+
+
+class FoundRequest(Body):
+    found_at: Instant
+    note: Annotated[str, Prose(2000)]
+    goods_returned: Flag = False
+    """The customer gives the goods up instead: then nothing is due."""
+
+
+class FraudRequest(Body):
+    why: Annotated[str, Prose(2000)]
+
+
+class WriteOffRequest(Body):
+    why: Annotated[str, Prose(2000)]
 
 
 class AdvanceRequest(Body):

@@ -17,7 +17,9 @@ from services.claims.domain.approvals import Approval
 from services.claims.domain.clocks import Clock
 from services.claims.domain.filing import Payout
 from services.claims.domain.money_back import Recovery
+from services.claims.domain.repayments import Repayment
 from services.claims.domain.requests import InformationRequest
+from services.claims.domain.vouchers import Voucher
 from services.claims.domain.withdrawals import Withdrawal
 from services.claims.store import Evidence, FiledClaim, KeptDecision
 
@@ -93,13 +95,15 @@ class PayoutView(View):
     payout_id: str
     claim_id: str
     kind: str
-    """PAYOUT, or ADVANCE: paid ahead of the insurer."""
+    """PAYOUT; ADVANCE: paid ahead of the insurer; EXCESS: what the insurer paid above that."""
     amount: MoneyView
     instrument: str
     state: str
     reference: str | None
     sent_at: datetime | None
     settled_at: datetime | None
+    attempt: int
+    """How often it was sent."""
 
     @classmethod
     def of(cls, payout: Payout) -> "PayoutView":
@@ -113,6 +117,7 @@ class PayoutView(View):
             reference=payout.reference,
             sent_at=payout.sent_at,
             settled_at=payout.settled_at,
+            attempt=payout.attempt,
         )
 
 
@@ -196,6 +201,9 @@ class RecoveryView(View):
     reference: str
     amount: MoneyView
     recorded_at: datetime
+    paid_to: str
+    repayment_id: str | None
+    """What it pays back, where it came from the customer."""
 
     @classmethod
     def of(cls, recovery: Recovery) -> "RecoveryView":
@@ -206,6 +214,81 @@ class RecoveryView(View):
             reference=recovery.reference,
             amount=MoneyView.of(recovery.amount),
             recorded_at=recovery.recorded_at,
+            paid_to=recovery.paid_to,
+            repayment_id=recovery.repayment_id,
+        )
+
+
+class VoucherView(View):
+    """Good for one second shipment, never for cash."""
+
+    voucher_id: str
+    code: str
+    """What its owner says at the counter."""
+    claim_id: str
+    payout_id: str
+    policy_id: str
+    state: str
+    value: MoneyView
+    issued_at: datetime
+    expires_on: date | None
+    """Its last local day."""
+    used_at: datetime | None
+    reference: str | None
+    second_fee: MoneyView | None
+    covered: MoneyView
+    customer_pays: MoneyView
+    lapsed: MoneyView
+
+    @classmethod
+    def of(cls, voucher: Voucher) -> "VoucherView":
+        fee = voucher.second_fee
+        return cls(
+            voucher_id=voucher.voucher_id,
+            code=voucher.code,
+            claim_id=voucher.claim_id,
+            payout_id=voucher.payout_id,
+            policy_id=voucher.policy_id,
+            state=voucher.state,
+            value=MoneyView.of(voucher.value),
+            issued_at=voucher.issued_at,
+            expires_on=voucher.expires_on,
+            used_at=voucher.used_at,
+            reference=voucher.reference,
+            second_fee=None if fee is None else MoneyView.of(fee),
+            covered=MoneyView.of(voucher.covered),
+            customer_pays=MoneyView.of(voucher.customer_pays),
+            lapsed=MoneyView.of(voucher.lapsed),
+        )
+
+
+class RepaymentView(View):
+    """What the customer owes back of a claim."""
+
+    repayment_id: str
+    claim_id: str
+    why: str
+    """CARRIER_PAID_LATE, PARCEL_FOUND, FRAUD or PAID_TWICE."""
+    state: str
+    amount: MoneyView
+    received: MoneyView
+    due_at: datetime
+    settled_at: datetime | None
+    note: str
+    """Why it was written off."""
+
+    @classmethod
+    def of(cls, repayment: Repayment) -> "RepaymentView":
+        return cls(
+            repayment_id=repayment.repayment_id,
+            claim_id=repayment.claim_id,
+            why=repayment.why,
+            state=repayment.state,
+            amount=MoneyView.of(repayment.amount),
+            received=MoneyView.of(repayment.received),
+            due_at=repayment.due_at,
+            settled_at=repayment.settled_at,
+            note=repayment.note,
         )
 
 
@@ -332,6 +415,10 @@ class ClaimView(View):
     clocks: list[ClockView]
     request: InformationRequestView | None
     """What the claimant is asked for now."""
+    reserve: MoneyView | None
+    """What the undecided claim is expected to cost; null where nothing was ever put by."""
+    vouchers: list[VoucherView]
+    repayments: list[RepaymentView]
 
 
 class ClaimSummary(View):
@@ -376,6 +463,9 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
         window = await store.find_window(tx, filed.claim_id, tenant_id=filed.tenant_id)
     clocks = await store.list_clocks(tx, filed.claim_id, tenant_id=filed.tenant_id)
     request = await store.find_open_request(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    reserve = await store.find_reserve(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    vouchers = await store.list_vouchers(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    repayments = await store.list_repayments(tx, filed.claim_id, tenant_id=filed.tenant_id)
     return ClaimView(
         claim_id=filed.claim_id,
         policy_id=filed.policy_id,
@@ -403,4 +493,7 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
         escalated_at=filed.escalated_at,
         clocks=[ClockView.of(clock) for clock in clocks.values()],
         request=None if request is None else InformationRequestView.of(request),
+        reserve=None if reserve is None else MoneyView.of(reserve),
+        vouchers=[VoucherView.of(voucher) for voucher in vouchers],
+        repayments=[RepaymentView.of(repayment) for repayment in repayments],
     )

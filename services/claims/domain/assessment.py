@@ -10,6 +10,7 @@ from libs.common.plans.values import Peril
 from services.claims.domain.decision import Assessment, Line
 
 _NOTHING = Decimal(0)
+TOGETHER = "CAP_TOTAL_VALUE"
 
 
 def assess(peril: Peril, facts: Facts) -> Assessment:
@@ -26,9 +27,27 @@ def assess(peril: Peril, facts: Facts) -> Assessment:
         if capped < amount:
             caps.append(cap.code)
         amount = capped
+    if (together := _beside_carrier(peril, facts)) is not None:
+        capped = min(amount, together)
+        lines.append(Line(label=TOGETHER, before=amount, after=capped, limit=together))
+        if capped < amount:
+            caps.append(TOGETHER)
+        amount = capped
     payout = money(min(amount, _most(currency)), currency)
     lines.append(Line(label="ROUNDED", before=amount, after=payout.decimal))
     return _split(peril, facts, gross, payout, tuple(lines), tuple(caps))
+
+
+def _beside_carrier(peril: Peril, facts: Facts) -> Decimal | None:
+    """With the carrier's compensation no more than the freight (G-10); None where that binds nothing.
+
+    Plans subtract the carrier's money where goods are paid; of a delay or a return they pay a part
+    of the freight, whatever the carrier did.
+    """
+    fee, carrier = facts.number("shipping_fee"), facts.number("carrier_paid")
+    if peril.peril not in ("DELAY", "RETURN") or not carrier or not fee:
+        return None
+    return max(_NOTHING, fee - carrier)
 
 
 def _split(

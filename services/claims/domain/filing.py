@@ -26,9 +26,6 @@ FINAL = frozenset({Outcome.APPROVED, Outcome.DENIED})
 # A first notice: it waits for its claimant, and nothing decides it.
 NOTIFIED = "NOTIFIED"
 
-# Payouts that nobody has, and nobody gets as they are.
-UNPAID = frozenset({"VOID", "FAILED"})
-
 
 class UnknownItem(Invalid):
     code = "unknown-item"
@@ -62,7 +59,11 @@ class PayoutSettledOtherwise(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payout:
-    """CREATED waits for a second person; APPROVED is to be sent; a VOID one never is."""
+    """CREATED waits for a second person; APPROVED is to be sent; a VOID one never is.
+
+    `attempt` counts its sendings. ADVANCE goes ahead of the insurer, EXCESS is what the insurer paid
+    above it.
+    """
 
     payout_id: str
     claim_id: str
@@ -75,6 +76,7 @@ class Payout:
     reference: str | None = None
     sent_at: datetime | None = None
     settled_at: datetime | None = None
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,18 +121,31 @@ def state_after(decision: Decision, *, is_settled: bool, is_held: bool = False) 
 
 
 def standing(
-    outcome: Outcome, payouts: Sequence[Payout], *, is_under_appeal: bool = False
+    outcome: Outcome,
+    payouts: Sequence[Payout],
+    *,
+    is_under_appeal: bool = False,
+    owes: bool = False,
+    was_closed: bool = False,
 ) -> str:
     """The state of a claim whose decision stands, by what became of its money (2.7).
 
-    Money that failed is still being paid; an approval that leaves nothing to pay is paid. An
-    open appeal goes before: its payouts go on meanwhile.
+    Money that failed is still being paid; an approval that leaves nothing to pay is paid. An open
+    appeal goes before: its payouts go on meanwhile. One that `owes` waits for money back, and once
+    it has it is closed again, where it was.
     """
     if is_under_appeal:
         return "UNDER_APPEAL"
+    if owes:
+        return "RECOVERY"
+    state = _settled(outcome, payouts)
+    return "CLOSED" if was_closed and state in ("PAID", "DENIED") else state
+
+
+def _settled(outcome: Outcome, payouts: Sequence[Payout]) -> str:
     if outcome is Outcome.DENIED:
         return "DENIED"
-    states = {p.state for p in payouts if p.kind == "PAYOUT" and p.state != "VOID"}
+    states = {p.state for p in payouts if p.kind != "ADVANCE" and p.state != "VOID"}
     if states & {"SENT", "FAILED"}:
         return "PAYING"
     return "APPROVED" if states & {"CREATED", "APPROVED"} else "PAID"
@@ -185,16 +200,3 @@ def merged(known: Findings, found: Findings) -> Findings:
         if getattr(found, field.name) not in (None, (), {})
     }
     return replace(known, **changes)
-
-
-def settle(payout: Payout, state: str, reference: str) -> bool:
-    """Whether the answer is news: the same answer again is none, another one is refused."""
-    if payout.state in ("CREATED", "APPROVED", "VOID"):
-        raise PayoutNotSent(f"Payout {payout.payout_id} was not instructed yet.")
-    if payout.state == "SENT":
-        return True
-    if (payout.state, payout.reference) != (state, reference):
-        raise PayoutSettledOtherwise(
-            f"Payout {payout.payout_id} is {payout.state} with reference {payout.reference}."
-        )
-    return False

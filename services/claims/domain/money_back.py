@@ -38,8 +38,18 @@ class InsurerAnsweredOtherwise(Conflict):
     title = "The insurer has answered already, and otherwise"
 
 
+class RecoveryAbovePaid(Invalid):
+    code = "recovery-above-paid"
+    title = "The recovery is more than you have paid"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
+    """`paid_to`: a carrier pays the customer, or the operator for what was paid before (TK-23).
+
+    A customer pays back a repayment.
+    """
+
     recovery_id: str
     claim_id: str
     source: str
@@ -47,6 +57,8 @@ class Recovery:
     amount: Money
     is_fraud: bool
     recorded_at: datetime
+    paid_to: str = "customer"
+    repayment_id: str | None = None
 
 
 def loss_of(plan: Plan, known: dict[str, object]) -> Money:
@@ -67,6 +79,14 @@ def must_fit(loss: Money, recovered: Money, amount: Money) -> None:
 def overpaid(loss: Money, paid: Money, recovered: Money) -> Money:
     """What lifts the total above the loss once the carrier paid as well (BM-24)."""
     return max(zero(loss.currency), paid + recovered - loss)
+
+
+def must_be_ours(paid: Money, recovered: Money, amount: Money) -> None:
+    """RecoveryAbovePaid: rights pass to the payer up to the amount paid (TK-23); the rest is theirs."""
+    if recovered + amount > paid:
+        raise RecoveryAbovePaid(
+            f"You have paid {paid} and got {recovered} of it back; {amount} is too much."
+        )
 
 
 def split(plan: Plan, advanced: Money, received: Money, *, is_fraud: bool) -> Settlement:

@@ -37,7 +37,7 @@ async def insert_payout(tx: Tx, payout: Payout, *, tenant_id: str, now: datetime
 async def save_payout(tx: Tx, payout: Payout, *, tenant_id: str) -> None:
     await tx.execute(
         """
-        UPDATE payouts SET state = $3, reference = $4, sent_at = $5, settled_at = $6
+        UPDATE payouts SET state = $3, reference = $4, sent_at = $5, settled_at = $6, attempt = $7
         WHERE payout_id = $1 AND tenant_id = $2
         """,
         payout.payout_id,
@@ -46,6 +46,7 @@ async def save_payout(tx: Tx, payout: Payout, *, tenant_id: str) -> None:
         payout.reference,
         payout.sent_at,
         payout.settled_at,
+        payout.attempt,
     )
 
 
@@ -79,8 +80,8 @@ async def insert_recovery(tx: Tx, recovery: Recovery, *, tenant_id: str) -> None
     await tx.execute(
         """
         INSERT INTO recoveries (recovery_id, tenant_id, claim_id, source, reference, amount_minor,
-                                currency, is_fraud, recorded_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                currency, is_fraud, recorded_at, paid_to, repayment_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         """,
         recovery.recovery_id,
         tenant_id,
@@ -91,13 +92,16 @@ async def insert_recovery(tx: Tx, recovery: Recovery, *, tenant_id: str) -> None
         recovery.amount.currency,
         recovery.is_fraud,
         recovery.recorded_at,
+        recovery.paid_to,
+        recovery.repayment_id,
     )
 
 
 async def list_recoveries(tx: Tx, claim_id: str, *, tenant_id: str) -> list[Recovery]:
     rows = await tx.fetch(
         """
-        SELECT recovery_id, claim_id, source, reference, amount_minor, currency, is_fraud, recorded_at
+        SELECT recovery_id, claim_id, source, reference, amount_minor, currency, is_fraud, recorded_at,
+            paid_to, repayment_id
         FROM recoveries WHERE claim_id = $1 AND tenant_id = $2 ORDER BY recorded_at, recovery_id
         """,
         claim_id,
@@ -119,6 +123,7 @@ def _payout(row: Row) -> Payout:
         reference=row["reference"],
         sent_at=row["sent_at"],
         settled_at=row["settled_at"],
+        attempt=row["attempt"],
     )
 
 
@@ -131,4 +136,6 @@ def _recovery(row: Row) -> Recovery:
         amount=Money(row["amount_minor"], row["currency"]),
         is_fraud=row["is_fraud"],
         recorded_at=row["recorded_at"],
+        paid_to=row["paid_to"],
+        repayment_id=row["repayment_id"],
     )

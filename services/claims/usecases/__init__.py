@@ -9,7 +9,10 @@ from services.claims.usecases.appeals import (
     file_appeal,
     say_appeal_is_overdue,
 )
-from services.claims.usecases.approvals import AnswerApproval, answer_approval
+from services.claims.usecases.approvals import (
+    AnswerApproval,
+    answer_approval,
+)
 from services.claims.usecases.claims import (
     CoverOfAnother,
     FileClaim,
@@ -17,7 +20,9 @@ from services.claims.usecases.claims import (
     remember_covers,
     remember_fetched,
 )
-from services.claims.usecases.closing import CLOSE_CLAIM
+from services.claims.usecases.closing import (
+    CLOSE_CLAIM,
+)
 from services.claims.usecases.decisions import (
     ATTACH_TRACKING,
     LOOK_AGAIN,
@@ -45,14 +50,21 @@ from services.claims.usecases.evidence import (
     keep_evidence,
     note_scan,
 )
-from services.claims.usecases.first_notices import NOTICE_SILENCE, move_covers, notice_silence
+from services.claims.usecases.first_notices import (
+    NOTICE_SILENCE,
+    move_covers,
+    notice_silence,
+)
 from services.claims.usecases.following import (
     NOTE_OVERDUE,
     REMIND_CLAIMANT,
     note_overdue,
     remind_claimant,
 )
-from services.claims.usecases.information import RequestInformation, request_information
+from services.claims.usecases.information import (
+    RequestInformation,
+    request_information,
+)
 from services.claims.usecases.payments import (
     PayAdvance,
     RecordRecovery,
@@ -63,7 +75,27 @@ from services.claims.usecases.payments import (
     send_payout,
     settle_payout,
 )
-from services.claims.usecases.tracking_evidence import AttachTracking, attach_tracking
+from services.claims.usecases.repayments import (
+    ShowFound,
+    ShowFraud,
+    WriteOff,
+    show_found,
+    show_fraud,
+    write_off,
+)
+from services.claims.usecases.reserves import (
+    release_reserve,
+)
+from services.claims.usecases.tracking_evidence import (
+    AttachTracking,
+    attach_tracking,
+)
+from services.claims.usecases.vouchers import (
+    LAPSE_VOUCHER,
+    RedeemVoucher,
+    lapse_voucher,
+    redeem_voucher,
+)
 from services.claims.usecases.withdrawals import (
     SwapClaim,
     WithdrawClaim,
@@ -76,6 +108,7 @@ __all__ = [
     "ATTACH_TRACKING",
     "CLOSE_CLAIM",
     "FORGET_EVIDENCE",
+    "LAPSE_VOUCHER",
     "LOOK_AGAIN",
     "NOTE_OVERDUE",
     "NOTICE_SILENCE",
@@ -96,12 +129,16 @@ __all__ = [
     "NoteScan",
     "PayAdvance",
     "RecordRecovery",
+    "RedeemVoucher",
     "RequestInformation",
     "Rules",
     "SettlePayout",
+    "ShowFound",
+    "ShowFraud",
     "SwapClaim",
     "UnknownEvidence",
     "WithdrawClaim",
+    "WriteOff",
     "add_evidence",
     "answer_approval",
     "attach_tracking",
@@ -113,6 +150,7 @@ __all__ = [
     "forget_evidence",
     "get_openable",
     "keep_evidence",
+    "lapse_voucher",
     "list_perils",
     "lock_claim",
     "look_again",
@@ -123,6 +161,8 @@ __all__ = [
     "pay_advance",
     "reconsider",
     "record_recovery",
+    "redeem_voucher",
+    "release_reserve",
     "remember_covers",
     "remember_fetched",
     "remind_claimant",
@@ -131,6 +171,9 @@ __all__ = [
     "say_appeal_is_overdue",
     "send_payout",
     "settle_payout",
+    "show_found",
+    "show_fraud",
     "swap_claim",
     "withdraw_claim",
+    "write_off",
 ]

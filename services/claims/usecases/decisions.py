@@ -42,6 +42,7 @@ from services.claims.events import ClaimDecided, ClaimEvent, Line, Reason
 from services.claims.store import FiledClaim, KeptDecision
 from services.claims.usecases.closing import close_when_over, open_window
 from services.claims.usecases.following import Decided, follow
+from services.claims.usecases.reserves import reserve
 from services.claims.usecases.second_person import ask, owed, void_payout, void_waiting
 
 LOOK_AGAIN = "look_again_at_claim"
@@ -293,15 +294,45 @@ async def reconsider(
     A payout that does not is void, booked back, and the new answer takes its place.
     """
     cover, filed = await lock_claim(tx, payout.claim_id, tenant_id=tenant_id)
-    latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=tenant_id)
-    proposal = await propose(tx, rules, cover, filed, now=now)
-    assert latest is not None
-    is_appealed = filed.state == "UNDER_APPEAL"
-    if appeals.still_pays(latest.payout, proposal.decision, is_appealed=is_appealed):
+    if await _still_pays(tx, rules, cover, filed, now=now):
         return True
     await void_payout(tx, payout, "PROPOSAL_CHANGED", tenant_id=tenant_id, now=now)
     await decide(tx, rules, cover, replace(filed, state="SUBMITTED"), now=now)
     return False
+
+
+async def take_back_unsent(
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, *, now: datetime
+) -> FiledClaim:
+    """Where what is known now pays otherwise: no payout that is still here goes out as it is.
+
+    They are void, and the claim is decided anew.
+    """
+    payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    unsent = list_unsent(payouts)
+    if not unsent or await _still_pays(tx, rules, cover, filed, now=now):
+        return filed
+    for payout in unsent:
+        await void_payout(tx, payout, "PROPOSAL_CHANGED", tenant_id=filed.tenant_id, now=now)
+    if filed.state in filing.STANDING_STATES:
+        filed = replace(filed, state="SUBMITTED")
+    return await decide(tx, rules, cover, filed, now=now)
+
+
+def list_unsent(payouts: Sequence[Payout]) -> list[Payout]:
+    """Those that can still be stopped: to be approved, to be sent, or to be sent again."""
+    return [p for p in payouts if p.state in ("CREATED", "APPROVED", "FAILED")]
+
+
+async def _still_pays(
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, *, now: datetime
+) -> bool:
+    """Whether the latest decision would be made again, to the cent."""
+    latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    proposal = await propose(tx, rules, cover, filed, now=now)
+    assert latest is not None
+    is_appealed = filed.state == "UNDER_APPEAL"
+    return appeals.still_pays(latest.payout, proposal.decision, is_appealed=is_appealed)
 
 
 async def lock_claim(tx: Tx, claim_id: str, *, tenant_id: str) -> tuple[Cover, FiledClaim]:
@@ -316,16 +347,24 @@ async def lock_claim(tx: Tx, claim_id: str, *, tenant_id: str) -> tuple[Cover, F
 async def restand(tx: Tx, filed: FiledClaim) -> FiledClaim:
     """The claim in the state that its decision and its money give it.
 
-    One that is open, withdrawn or closed stays as it is.
+    One that is open, withdrawn or closed stays as it is; but a closed one may owe money back.
     """
-    if filed.state not in filing.STANDING_STATES:
+    after = await store.get_aftermath(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    reopens = filed.state == "CLOSED" and after.owes
+    if filed.state not in filing.STANDING_STATES and not reopens:
         return filed
     latest = await store.find_standing_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
     assert latest is not None, "what is not open is decided"
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
     appealed = await store.has_open_appeal(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    outcome = Outcome(latest.outcome)
-    stands = replace(filed, state=filing.standing(outcome, payouts, is_under_appeal=appealed))
+    state = filing.standing(
+        Outcome(latest.outcome),
+        payouts,
+        is_under_appeal=appealed,
+        owes=after.owes,
+        was_closed=after.was_closed,
+    )
+    stands = replace(filed, state=state)
     await store.save_claim(tx, stands)
     return stands
 
@@ -460,6 +499,15 @@ async def record(
     if asks and filed.claim.info_requested_at is None:
         decided = replace(decided, claim=replace(filed.claim, info_requested_at=now))
     await store.save_claim(tx, decided)
+    await reserve(
+        tx,
+        decided,
+        decision,
+        decision_id,
+        is_settled=is_settled,
+        is_first=latest is None,
+        now=now,
+    )
     event = _claim_decided(
         decided,
         decision,
@@ -533,8 +581,8 @@ async def _pay(
     """Owe what the decision pays, less what went before it; PAID when nothing is left."""
     assert filed.policy_id is not None
     payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    # One that failed is owed still, and goes out again.
     gone = sum(
-        # One that failed is still owed, and is sent again.
         (p.amount for p in payouts if p.state != "VOID"),
         zero(decision.payout.currency),
     )

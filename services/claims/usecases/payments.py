@@ -1,5 +1,6 @@
 """Money out and money back: payouts, advances, what carriers and insurers pay."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,7 +15,10 @@ from services.claims.domain import advance, filing, money_back
 from services.claims.domain.cases import Cover
 from services.claims.domain.filing import Payout
 from services.claims.domain.money_back import Recovery
+from services.claims.domain.repayments import Because
+from services.claims.domain.sendings import Answer, Attempt, hear
 from services.claims.domain.settlement import Settlement
+from services.claims.domain.vouchers import VOUCHER
 from services.claims.events import AdvancePaid, PayoutSent, PayoutSettled, RecoveryRecorded
 from services.claims.store import FiledClaim
 from services.claims.usecases.closing import close_when_over
@@ -27,19 +31,22 @@ from services.claims.usecases.decisions import (
     propose,
     restand,
     schedule,
+    take_back_unsent,
 )
 from services.claims.usecases.following import follow_money
+from services.claims.usecases.repayments import kept, owe, receive
 from services.claims.usecases.second_person import owed
+from services.claims.usecases.vouchers import issue_voucher
 
-CARRIER, INSURER = "carrier", "insurer"
+CARRIER, INSURER, CUSTOMER = "carrier", "insurer", "customer"
+OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlePayout:
     tenant_id: str
     payout_id: str
-    state: str
-    reference: str
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +58,10 @@ class PayAdvance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRecovery:
-    """Money the carrier paid the customer, or the insurer paid us. `is_fraud` shown by the insurer."""
+    """Money for a loss from elsewhere, or back from the customer, who repays a repayment.
+
+    The carrier pays the customer, or us (`paid_to`), the insurer us. `is_fraud` shown by the insurer.
+    """
 
     tenant_id: str
     claim_id: str
@@ -60,14 +70,24 @@ class RecordRecovery:
     amount: Money
     recorded_by: str
     is_fraud: bool = False
+    paid_to: str = CUSTOMER
+    repayment_id: str | None = None
 
 
-async def send_payout(tx: Tx, payout_id: str, *, tenant_id: str, now: datetime) -> None:
-    """Instruct the payment. It is out with the commit, and never a second time."""
-    payout, filed = await _lock_payout(tx, payout_id, tenant_id=tenant_id)
+async def send_payout(
+    tx: Tx, rules: Rules, payout_id: str, *, tenant_id: str, now: datetime
+) -> None:
+    """Instruct the payment, or issue the voucher. It is out with the commit, once an attempt."""
+    payout, cover, filed = await _lock_payout(tx, payout_id, tenant_id=tenant_id)
     if payout.state != "APPROVED":
         return
-    await store.save_payout(tx, replace(payout, state="SENT", sent_at=now), tenant_id=tenant_id)
+    if payout.instrument == VOUCHER:
+        await issue_voucher(tx, rules, cover, filed, payout, now=now)
+        return
+    out = replace(payout, state="SENT", sent_at=now, attempt=payout.attempt + 1)
+    attempt = Attempt(payout_id=payout_id, number=out.attempt, sent_at=now)
+    await store.save_payout(tx, out, tenant_id=tenant_id)
+    await store.insert_attempt(tx, attempt, tenant_id=tenant_id)
     await restand(tx, filed)
     sent = PayoutSent(
         claim_id=filed.claim_id,
@@ -76,17 +96,29 @@ async def send_payout(tx: Tx, payout_id: str, *, tenant_id: str, now: datetime) 
         amount=payout.amount,
         instrument=payout.instrument,
         sent_at=now,
+        attempt=out.attempt,
     )
     await announce(tx, filed, sent, now=now)
 
 
 async def settle_payout(tx: Tx, command: SettlePayout, *, now: datetime) -> Payout:
-    """The payment system's answer, which may come twice; a CONFIRMED payout leaves the books."""
-    payout, filed = await _lock_payout(tx, command.payout_id, tenant_id=command.tenant_id)
-    if not filing.settle(payout, command.state, command.reference):
+    """The payment system's answer, which may come twice or late; a CONFIRMED payout leaves the books.
+
+    Money that went out twice is owed back: it is lost neither for us nor from the books.
+    """
+    tenant_id = command.tenant_id
+    payout, _, filed = await _lock_payout(tx, command.payout_id, tenant_id=tenant_id)
+    attempts = await store.list_attempts(tx, payout.payout_id, tenant_id=tenant_id)
+    heard = hear(payout, attempts, command.answer, now=now)
+    if heard is None:
         return payout
-    settled = replace(payout, state=command.state, reference=command.reference, settled_at=now)
-    await store.save_payout(tx, settled, tenant_id=command.tenant_id)
+    await store.save_attempt(tx, heard.attempt, tenant_id=tenant_id)
+    if heard.is_paid_twice:
+        await owe(tx, filed, Because.PAID_TWICE, payout.amount, credit=Account.CASH, now=now)
+    if heard.payout == payout:
+        return payout
+    settled = heard.payout
+    await store.save_payout(tx, settled, tenant_id=tenant_id)
     if settled.state == "CONFIRMED":
         await _confirmed(tx, filed, settled, now=now)
     event = PayoutSettled(
@@ -96,6 +128,7 @@ async def settle_payout(tx: Tx, command: SettlePayout, *, now: datetime) -> Payo
         amount=payout.amount,
         state=settled.state,
         settled_at=now,
+        attempt=heard.attempt.number,
     )
     await announce(tx, filed, event, now=now)
     if settled.state == "CONFIRMED":
@@ -104,8 +137,8 @@ async def settle_payout(tx: Tx, command: SettlePayout, *, now: datetime) -> Payo
 
 
 async def retry_payout(tx: Tx, payout_id: str, *, tenant_id: str, now: datetime) -> Payout:
-    """A payout that failed is sent again: the same one, with the payment system's next answer."""
-    payout, _ = await _lock_payout(tx, payout_id, tenant_id=tenant_id)
+    """A payout that failed is sent again: the same one, in a new attempt."""
+    payout, _, _ = await _lock_payout(tx, payout_id, tenant_id=tenant_id)
     if payout.state != "FAILED":
         raise filing.PayoutNotFailed(f"Payout {payout_id} is {payout.state}.")
     again = replace(payout, state="APPROVED", reference=None, sent_at=None, settled_at=None)
@@ -158,12 +191,16 @@ async def record_recovery(
         amount=command.amount,
         is_fraud=command.is_fraud,
         recorded_at=now,
+        paid_to=command.paid_to,
+        repayment_id=command.repayment_id,
     )
     if command.source == CARRIER:
         await _from_carrier(tx, rules, cover, filed, recovery, known, now=now)
-    else:
+    elif command.source == INSURER:
         by = command.recorded_by
         await _from_insurer(tx, rules, cover, filed, recovery, by=by, now=now)
+    else:
+        await _from_customer(tx, filed, recovery, now=now)
     return recovery
 
 
@@ -177,10 +214,10 @@ async def _confirmed(tx: Tx, filed: FiledClaim, payout: Payout, *, now: datetime
         credit=Account.CASH,
     )
     await ledger.book(tx, filed.tenant_id, [left], now=now)
-    if payout.kind == "PAYOUT":
+    if payout.kind != "ADVANCE":
         filed = await restand(tx, filed)
     await follow_money(tx, filed, now=now)
-    if payout.kind == "PAYOUT":
+    if payout.kind != "ADVANCE":
         return
     paid = AdvancePaid(
         claim_id=filed.claim_id,
@@ -223,34 +260,55 @@ async def _from_carrier(
     *,
     now: datetime,
 ) -> None:
-    """Before the decision it lowers the payout; after it, what is above the loss is owed back."""
+    """What is not sent yet is lowered by it; what is above the loss then is owed back (BM-24)."""
     proposal = await propose(tx, rules, cover, filed, now=now)
     loss = money_back.loss_of(proposal.plan, proposal.facts)
-    before = sum(
-        (r.amount for r in known if r.source == CARRIER), zero(recovery.amount.currency)
-    )
-    money_back.must_fit(loss, before, recovery.amount)
-    total = before + recovery.amount
+    before = [r for r in known if r.source == CARRIER]
+    money_back.must_fit(loss, _sum(before, loss.currency), recovery.amount)
+    if recovery.paid_to == OPERATOR:
+        await _to_us(tx, cover, filed, recovery, before, now=now)
+        return
+    to_customer = [r for r in before if r.paid_to != OPERATOR]
+    total = _sum(to_customer, loss.currency) + recovery.amount
     found = replace(filed.claim.findings, carrier_paid=total)
     told = replace(filed, claim=replace(filed.claim, findings=found))
     await store.save_claim(tx, told)
     await _keep(tx, told, recovery, now=now)
-    if filed.state in filing.OPEN_STATES:
-        await decide(tx, rules, cover, told, now=now)
-        return
-    payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    paid = sum((p.amount for p in payouts if p.state not in filing.UNPAID), zero(loss.currency))
-    excess = money_back.overpaid(loss, paid, total) - money_back.overpaid(loss, paid, before)
-    if excess.amount_minor:
-        back = move(
-            "recovery-due",
-            recovery.recovery_id,
-            cover.policy_id,
-            excess,
-            debit=Account.RECOVERY,
-            credit=Account.CLAIMS,
-        )
-        await ledger.book(tx, filed.tenant_id, [back], now=now)
+    told = await take_back_unsent(tx, rules, cover, told, now=now)
+    if told.state in filing.OPEN_STATES:
+        told = await decide(tx, rules, cover, told, now=now)
+    # Beside the carrier's money, what is with the customer: a new payout reckons with it already.
+    excess = money_back.overpaid(loss, await kept(tx, told, loss.currency), total)
+    await owe(tx, told, Because.CARRIER_PAID_LATE, excess, credit=Account.CLAIMS, now=now)
+
+
+async def _to_us(
+    tx: Tx,
+    cover: Cover,
+    filed: FiledClaim,
+    recovery: Recovery,
+    before: Sequence[Recovery],
+    *,
+    now: datetime,
+) -> None:
+    """The customer's rights passed to us, up to what we paid: it lowers what the claim costs (TK-23)."""
+    ours = _sum([r for r in before if r.paid_to == OPERATOR], cover.currency)
+    money_back.must_be_ours(await kept(tx, filed, cover.currency), ours, recovery.amount)
+    await _keep(tx, filed, recovery, now=now)
+    entries = _booked(
+        recovery, filed.key, "subrogation", recovery.amount, Account.CASH, Account.CLAIMS
+    )
+    await ledger.book(tx, filed.tenant_id, entries, now=now)
+
+
+async def _from_customer(
+    tx: Tx, filed: FiledClaim, recovery: Recovery, *, now: datetime
+) -> None:
+    assert recovery.repayment_id is not None, "the door asks for it"
+    await _keep(tx, filed, recovery, now=now)
+    await receive(
+        tx, filed, recovery.repayment_id, recovery.amount, recovery.recovery_id, now=now
+    )
 
 
 async def _from_insurer(
@@ -274,22 +332,41 @@ async def _from_insurer(
         )
     plan = rules.plans.pinned(cover.plan_sha256)
     settled = money_back.split(plan, advanced, recovery.amount, is_fraud=recovery.is_fraud)
+    # A difference that the seller has of us already is ours, not paid a second time (G-10).
+    ours = sum(
+        (p.amount for p in payouts if p.kind == "PAYOUT" and p.state != "VOID"),
+        zero(advanced.currency),
+    )
+    ours = min(ours, settled.to_seller)
     await _keep(tx, filed, recovery, now=now)
-    transfers = _settlement(cover.policy_id, recovery, settled)
+    transfers = [
+        *_settlement(cover.policy_id, recovery, settled),
+        *_booked(
+            recovery,
+            cover.policy_id,
+            "difference-reimbursed",
+            ours,
+            Account.RECOVERY,
+            Account.CLAIMS,
+        ),
+    ]
     await ledger.book(tx, filed.tenant_id, transfers, now=now)
-    if settled.to_seller.amount_minor:
-        await _pay_excess(tx, rules, filed, cover, settled.to_seller, by=by, now=now)
+    if settled.to_seller > ours:
+        excess = settled.to_seller - ours
+        await _pay_excess(tx, rules, filed, cover, excess, by=by, now=now)
     if filed.state in filing.OPEN_STATES:
-        await decide(tx, rules, cover, filed, now=now, decided_by=INSURER, is_accepted=True)
+        filed = await decide(
+            tx, rules, cover, filed, now=now, decided_by=INSURER, is_accepted=True
+        )
+    # The clawback is booked by the settlement (TK-21).
+    await owe(tx, filed, Because.FRAUD, settled.clawback, credit=None, now=now)
 
 
 def _settlement(policy_id: str, recovery: Recovery, settled: Settlement) -> list[Transfer]:
     """The insurer's money in, the advance out of the books, and who bears what is missing."""
 
     def booked(kind: str, amount: Money, debit: Account, credit: Account) -> list[Transfer]:
-        if not amount.amount_minor:
-            return []
-        return [move(kind, recovery.recovery_id, policy_id, amount, debit=debit, credit=credit)]
+        return _booked(recovery, policy_id, kind, amount, debit, credit)
 
     return [
         *booked("insurer-paid", recovery.amount, Account.CASH, Account.RECOVERY),
@@ -297,6 +374,24 @@ def _settlement(policy_id: str, recovery: Recovery, settled: Settlement) -> list
         *booked("shortfall-borne", settled.provider_bears, Account.CLAIMS, Account.ADVANCE),
         *booked("clawback-due", settled.clawback, Account.RECOVERY, Account.ADVANCE),
     ]
+
+
+def _booked(
+    recovery: Recovery,
+    policy_id: str,
+    kind: str,
+    amount: Money,
+    debit: Account,
+    credit: Account,
+) -> list[Transfer]:
+    """The movement under the recovery's id; none where nothing moves."""
+    if not amount.amount_minor:
+        return []
+    return [move(kind, recovery.recovery_id, policy_id, amount, debit=debit, credit=credit)]
+
+
+def _sum(recoveries: Sequence[Recovery], currency: str) -> Money:
+    return sum((r.amount for r in recoveries), zero(currency))
 
 
 async def _pay_excess(
@@ -320,6 +415,7 @@ async def _pay_excess(
         amount=amount,
         instrument="cash",
         state="APPROVED",
+        kind="EXCESS",
     )
     await create_payout(tx, rules, filed, payout, debit=Account.RECOVERY, by=by, now=now)
 
@@ -342,7 +438,11 @@ def _repeated(known: list[Recovery], command: RecordRecovery) -> Recovery | None
     for recovery in known:
         if recovery.source != command.source:
             continue
-        is_same = (recovery.reference, recovery.amount) == (command.reference, command.amount)
+        is_same = (recovery.reference, recovery.amount, recovery.repayment_id) == (
+            command.reference,
+            command.amount,
+            command.repayment_id,
+        )
         if is_same:
             return recovery
         if command.source == INSURER or recovery.reference == command.reference:
@@ -352,8 +452,10 @@ def _repeated(known: list[Recovery], command: RecordRecovery) -> Recovery | None
     return None
 
 
-async def _lock_payout(tx: Tx, payout_id: str, *, tenant_id: str) -> tuple[Payout, FiledClaim]:
-    """The payout and its claim, behind the cover's lock."""
+async def _lock_payout(
+    tx: Tx, payout_id: str, *, tenant_id: str
+) -> tuple[Payout, Cover, FiledClaim]:
+    """The payout, its cover and its claim, behind the cover's lock."""
     payout = await store.get_payout(tx, payout_id, tenant_id=tenant_id)
-    _, filed = await lock_claim(tx, payout.claim_id, tenant_id=tenant_id)
-    return await store.get_payout(tx, payout_id, tenant_id=tenant_id), filed
+    cover, filed = await lock_claim(tx, payout.claim_id, tenant_id=tenant_id)
+    return await store.get_payout(tx, payout_id, tenant_id=tenant_id), cover, filed
