@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from libs.common.db import Tx
 from libs.common.wire import (
@@ -13,6 +13,7 @@ from services.claims import store
 from services.claims.domain import Eligibility
 from services.claims.domain.filing import Payout
 from services.claims.domain.money_back import Recovery
+from services.claims.domain.signals import Signal
 from services.claims.store import Evidence, FiledClaim, KeptDecision
 
 
@@ -39,6 +40,8 @@ class DecisionView(View):
     plan_version: int
     decided_by: str
     decided_at: datetime
+    waits_because: str | None
+    """Why the proposal waits for a person."""
 
     @classmethod
     def of(cls, kept: KeptDecision) -> "DecisionView":
@@ -63,6 +66,24 @@ class DecisionView(View):
             plan_version=kept.plan_version,
             decided_by=kept.decided_by,
             decided_at=kept.decided_at,
+            waits_because=kept.waits_because,
+        )
+
+
+class SignalView(View):
+    """Why a person should look before it is paid. It denies nothing."""
+
+    code: Literal["SAME_FILE", "SAME_PARCEL", "EARLY_CLAIM", "MANY_CLAIMS"]
+    detail: str
+    references: list[str]
+    """The ids of the other claims or policies."""
+
+    @classmethod
+    def of(cls, signal: Signal) -> "SignalView":
+        return cls(
+            code=signal.code,
+            detail=signal.detail,
+            references=list(signal.references),
         )
 
 
@@ -193,6 +214,8 @@ class ClaimView(View):
     evidence: list[EvidenceView]
     payouts: list[PayoutView]
     recoveries: list[RecoveryView]
+    signals: list[SignalView]
+    """As they were when it was last decided."""
 
 
 class ClaimSummary(View):
@@ -238,4 +261,5 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
         evidence=[EvidenceView.of(file) for file in evidence],
         payouts=[PayoutView.of(payout) for payout in payouts],
         recoveries=[RecoveryView.of(recovery) for recovery in recoveries],
+        signals=[SignalView.of(signal) for signal in (decision.signals if decision else ())],
     )

@@ -49,6 +49,7 @@ from services.claims.store.payouts import (
     list_recoveries,
     save_payout,
 )
+from services.claims.store.signals import find_surroundings
 
 __all__ = [
     "Evidence",
@@ -64,6 +65,7 @@ __all__ = [
     "find_latest_decision",
     "find_notice",
     "find_standing_decision",
+    "find_surroundings",
     "get_claim",
     "get_cover",
     "get_payout",

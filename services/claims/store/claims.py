@@ -21,11 +21,13 @@ from services.claims.domain.cases import (
 )
 from services.claims.domain.decision import Decision
 from services.claims.domain.filing import Parts
+from services.claims.domain.signals import Signal
 from services.claims.store.covers import Policy
 
 _statement = msgspec.json.Decoder(Statement)
 _findings = msgspec.json.Decoder(Findings)
 _parts = msgspec.json.Decoder(Parts)
+_signals = msgspec.json.Decoder(tuple[Signal, ...])
 
 _CLAIM = """
     c.claim_id, c.tenant_id, c.policy_id, c.state, c.statement, c.findings, c.notified_at, c.filed_at,
@@ -101,6 +103,9 @@ class KeptDecision:
     plan_version: int
     decided_by: str
     decided_at: datetime
+    signals: tuple[Signal, ...] = ()
+    # Why it waits for a person; None where it is settled.
+    waits_because: str | None = None
 
 
 async def insert_claim(tx: Tx, filed: FiledClaim) -> None:
@@ -287,14 +292,17 @@ async def insert_decision(
     is_settled: bool,
     decided_by: str,
     policy_sequence: int,
+    signals: Sequence[Signal] = (),
+    waits_because: str | None = None,
     now: datetime,
 ) -> None:
     await tx.execute(
         """
         INSERT INTO decisions (decision_id, tenant_id, claim_id, number, outcome, is_settled,
                                payout_minor, currency, parts, decision, facts, policy_sequence, plan,
-                               plan_version, plan_sha256, decided_by, decided_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                               plan_version, plan_sha256, decided_by, decided_at, signals,
+                               waits_because)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         """,
         decision_id,
         filed.tenant_id,
@@ -313,6 +321,8 @@ async def insert_decision(
         decision.sha256,
         decided_by,
         now,
+        jsonb(signals),
+        waits_because,
     )
 
 
@@ -391,4 +401,6 @@ def _decision(row: Row) -> KeptDecision:
         plan_version=row["plan_version"],
         decided_by=row["decided_by"],
         decided_at=row["decided_at"],
+        signals=_signals.decode(row["signals"]),
+        waits_because=row["waits_because"],
     )

@@ -32,6 +32,7 @@ from services.claims.domain.decision import Decision
 from services.claims.domain.evidence import supplied
 from services.claims.domain.facts_of_claim import facts
 from services.claims.domain.filing import Payout
+from services.claims.domain.signals import Signal, held_back, signals_of
 from services.claims.events import ClaimDecided, ClaimEvent, Line, Reason
 from services.claims.store import FiledClaim, KeptDecision
 
@@ -68,11 +69,13 @@ class DecideClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """The engine's answer and the facts it was made from."""
+    """The engine's answer, the facts it was made from, and what keeps it waiting for a person."""
 
     plan: Plan
     decision: Decision
     facts: dict[str, Any]
+    signals: tuple[Signal, ...] = ()
+    waits_because: str | None = None
 
 
 async def propose(
@@ -134,13 +137,18 @@ async def decide(
     """
     proposal = await propose(tx, rules, cover, filed, now=now)
     limit = rules.tenant(filed.tenant_id).straight_through_limit
-    settles = straight_through(proposal.plan, proposal.decision, proposal.facts, limit).settles
+    around = await store.find_surroundings(tx, cover, filed)
+    signals = signals_of(proposal.plan, proposal.facts, cover, around)
+    answer = straight_through(proposal.plan, proposal.decision, proposal.facts, limit)
+    answer = held_back(answer, proposal.decision, signals)
     is_final = proposal.decision.outcome in (Outcome.APPROVED, Outcome.DENIED)
+    is_settled = answer.settles or (is_accepted and is_final)
+    why = None if is_settled else answer.why
     return await _record(
         tx,
         filed,
-        proposal,
-        is_settled=settles or (is_accepted and is_final),
+        replace(proposal, signals=signals, waits_because=why),
+        is_settled=is_settled,
         decided_by=decided_by,
         policy_sequence=cover.sequence,
         now=now,
@@ -318,7 +326,7 @@ async def _record(
 ) -> FiledClaim:
     decision = proposal.decision
     latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    if latest is not None and _is_same(latest, decision, is_settled=is_settled):
+    if latest is not None and _is_same(latest, proposal, is_settled=is_settled):
         return filed
     decision_id = new_id("dec")
     await store.insert_decision(
@@ -331,6 +339,8 @@ async def _record(
         is_settled=is_settled,
         decided_by=decided_by,
         policy_sequence=policy_sequence,
+        signals=proposal.signals,
+        waits_because=proposal.waits_because,
         now=now,
     )
     decided = replace(filed, state=filing.state_after(decision, is_settled=is_settled))
@@ -338,7 +348,7 @@ async def _record(
         decided = replace(decided, claim=replace(filed.claim, info_requested_at=now))
     await store.save_claim(tx, decided)
     event = _claim_decided(
-        decided, decision, decision_id, is_settled=is_settled, decided_by=decided_by, now=now
+        decided, proposal, decision_id, is_settled=is_settled, decided_by=decided_by, now=now
     )
     await announce(tx, decided, event, now=now)
     await _watch(tx, decided, decision)
@@ -387,22 +397,27 @@ async def _watch(tx: Tx, filed: FiledClaim, decision: Decision) -> None:
     )
 
 
-def _is_same(latest: KeptDecision, decision: Decision, *, is_settled: bool) -> bool:
+def _is_same(latest: KeptDecision, proposal: Proposal, *, is_settled: bool) -> bool:
     """Decided again with the same answer: arithmetic, reasons and all."""
     # Through JSON, as the stored one went: a tuple is read back as a list.
-    again = msgspec.json.decode(msgspec.json.encode(decision))
-    return latest.is_settled == is_settled and bool(latest.decision == again)
+    again = msgspec.json.decode(msgspec.json.encode(proposal.decision))
+    if latest.is_settled != is_settled or latest.decision != again:
+        return False
+    # New signals are news to whoever has an approval before them, and to nobody else.
+    is_before_person = not is_settled and proposal.decision.outcome is Outcome.APPROVED
+    return not is_before_person or latest.signals == proposal.signals
 
 
 def _claim_decided(
     filed: FiledClaim,
-    decision: Decision,
+    proposal: Proposal,
     decision_id: str,
     *,
     is_settled: bool,
     decided_by: str,
     now: datetime,
 ) -> ClaimDecided:
+    decision = proposal.decision
     assessed = decision.assessment
     lines = (
         () if assessed is None or decision.outcome is not Outcome.APPROVED else assessed.lines
@@ -431,4 +446,5 @@ def _claim_decided(
         plan_version=decision.version,
         decided_by=decided_by,
         decided_at=now,
+        signals=tuple(dict.fromkeys(signal.code for signal in proposal.signals)),
     )
