@@ -40,6 +40,14 @@ from services.claims.store.evidence import (
     remove_untaken_evidence,
     take_evidence,
 )
+from services.claims.store.past import (
+    FIRST,
+    PastWanted,
+    count_past,
+    forbid_writing,
+    list_past,
+    list_past_of,
+)
 from services.claims.store.payouts import (
     UnknownPayout,
     get_payout,
@@ -52,20 +60,24 @@ from services.claims.store.payouts import (
 from services.claims.store.signals import find_surroundings
 
 __all__ = [
+    "FIRST",
     "Evidence",
     "FiledClaim",
     "KeptDecision",
+    "PastWanted",
     "Policy",
     "UnknownClaim",
     "UnknownPayout",
     "UnknownPolicy",
     "Wanted",
     "close_notices",
+    "count_past",
     "find_cover",
     "find_latest_decision",
     "find_notice",
     "find_standing_decision",
     "find_surroundings",
+    "forbid_writing",
     "get_claim",
     "get_cover",
     "get_payout",
@@ -81,6 +93,8 @@ __all__ = [
     "list_earlier_of",
     "list_evidence",
     "list_foreign",
+    "list_past",
+    "list_past_of",
     "list_payouts",
     "list_policy_ids",
     "list_recoveries",
