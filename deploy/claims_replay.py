@@ -176,7 +176,7 @@ def _note(again: Again, lines: TextIO | None) -> None:
         "tenant_id": past.tenant_id,
         "stands": past.stands,
         "changed": again.changed,
-        "before": _plain(past.answer),
+        "before": _plain(again.before),
         "after": None if again.after is None else _plain(again.after),
         "refusal": again.refusal,
     }
@@ -252,7 +252,7 @@ def _print_money(tally: Tally, console: Console) -> None:
 
 def _line(again: Again) -> str:
     past = again.past
-    before = _answer(past.answer)
+    before = _answer(again.before)
     after = again.refusal if again.after is None else _answer(again.after)
     what = f" ({', '.join(again.changed)})" if again.changed else ""
     return f"{past.claim_id} {past.decision_id}: {before} -> {after}{what}"

@@ -1,5 +1,5 @@
 """The claims service's routes: translate, open, call, render."""
 
-from services.claims.api import claims, evidence, money
+from services.claims.api import claims, evidence, money, trace
 
-ROUTERS = (claims.router, evidence.router, evidence.raw, money.router)
+ROUTERS = (claims.router, evidence.router, evidence.raw, money.router, trace.router)

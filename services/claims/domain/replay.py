@@ -45,8 +45,9 @@ class Past:
     facts: Json
 
     @property
-    def answer(self) -> "Answer":
-        return Answer.of(self.decision)
+    def overridden(self) -> frozenset[str]:
+        """Codes of the reasons that people had set aside (G-13)."""
+        return frozenset(reason["code"] for reason in self.decision.get("overridden", ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class Again:
     """
 
     past: Past
+    before: Answer
     after: Answer | None
     changed: tuple[str, ...] = ()
     refusal: str = ""
@@ -91,13 +93,15 @@ class PlanOf(Protocol):
 def replay(pasts: Iterable[Past], plan_of: PlanOf, *, is_exact: bool) -> Iterator[Again]:
     """Each decision made anew. `is_exact`: not one digit of it may differ."""
     for past in pasts:
+        before = Answer.of(past.decision)
         try:
-            after = _as_stored(decide_again(plan_of(past), past))
+            again = _as_stored(decide_again(plan_of(past), past))
         except Refusal as refusal:
-            yield Again(past=past, after=None, refusal=refusal.detail)
+            yield Again(past=past, before=before, after=None, refusal=refusal.detail)
             continue
-        changed = _changed(past.decision, after) if is_exact else _seen(past.decision, after)
-        yield Again(past=past, after=Answer.of(after), changed=changed)
+        changed = _changed(past.decision, again) if is_exact else _seen(past.decision, again)
+        after = Answer.of(again) if changed else before
+        yield Again(past=past, before=before, after=after, changed=changed)
 
 
 def decide_again(plan: Plan, past: Past) -> Decision:
@@ -156,8 +160,7 @@ class Tally:
 
     def add(self, again: Again) -> None:
         self.decisions += 1
-        before = again.past.answer
-        after = again.after
+        before, after = again.before, again.after
         if after is None:
             self.refused += 1
             self._remember(again)
@@ -187,7 +190,7 @@ class Tally:
 
 def weight(again: Again) -> tuple[bool, int, str]:
     """What sorts changes by how much they matter; ids keep it the same each time."""
-    before, after = again.past.answer.payout, again.after
+    before, after = again.before.payout, again.after
     if after is None:
         return True, 0, again.past.decision_id
     moved = (

@@ -6,7 +6,7 @@ second set of rules, and nothing is written.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -52,12 +52,13 @@ class Step:
     """One step. `rule_ids` are those of the clauses it asked, fired or not.
 
     `inputs` are the facts it read, as they are stored: None is unset. `missing` are the papers
-    still to come; `lines` the arithmetic.
+    still to come; `lines` the arithmetic; `overridden` what it said that people set aside (G-13).
     """
 
     number: int
     result: Result
     reasons: tuple[Reason, ...] = ()
+    overridden: tuple[Reason, ...] = ()
     rule_ids: Rules = ()
     inputs: Mapping[str, object] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
@@ -106,11 +107,17 @@ class _Said:
     asks: bool = False
     missing: tuple[str, ...] = ()
     lines: tuple[Line, ...] = ()
+    overridden: tuple[Reason, ...] = ()
 
 
-def trace(plan: Plan, peril: str, facts: Mapping[str, object]) -> Trace:
-    """The steps of `adjudicate(plan, peril, facts)`, with the same outcome and the same reasons."""
-    said = list(_said(plan, peril, facts))
+def trace(
+    plan: Plan,
+    peril: str,
+    facts: Mapping[str, object],
+    overridden: frozenset[str] = frozenset(),
+) -> Trace:
+    """The steps of `adjudicate` on the same, with the same outcome and the same reasons."""
+    said = [_without(one, overridden) for one in _said(plan, peril, facts)]
     reasons = [reason for one in said for reason in one.reasons]
     before = [r for one in said if one.number < evidence.EVIDENCE for r in one.reasons]
     asks = any(one.asks for one in said) and not before
@@ -122,6 +129,13 @@ def trace(plan: Plan, peril: str, facts: Mapping[str, object]) -> Trace:
             asked.get(number, Step(number=number, result=Result.NOT_ASKED)) for number in NAMES
         ),
     )
+
+
+def _without(said: _Said, overridden: frozenset[str]) -> _Said:
+    """What people set aside is still told, and counts no more."""
+    aside = tuple(r for r in said.reasons if r.is_discretionary and r.code in overridden)
+    standing = tuple(reason for reason in said.reasons if reason not in aside)
+    return replace(said, reasons=standing, overridden=aside) if aside else said
 
 
 def _said(plan: Plan, peril: str, facts: Mapping[str, object]) -> Iterator[_Said]:
@@ -186,6 +200,7 @@ def _step(said: _Said, decides: int) -> Step:
         number=said.number,
         result=result,
         reasons=said.reasons,
+        overridden=said.overridden,
         rule_ids=tuple(dict.fromkeys(said.rule_ids)),
         inputs={name: _shown(name, value) for name, value in said.read.items()},
         missing=said.missing,

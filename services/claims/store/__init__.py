@@ -15,6 +15,7 @@ from services.claims.store.claims import (
     insert_decision,
     list_claims,
     list_claims_of,
+    list_decisions,
     list_earlier,
     list_earlier_of,
     save_claim,
@@ -40,6 +41,7 @@ from services.claims.store.evidence import (
     remove_untaken_evidence,
     take_evidence,
 )
+from services.claims.store.moments import Moment, list_moments
 from services.claims.store.past import (
     FIRST,
     PastWanted,
@@ -64,6 +66,7 @@ __all__ = [
     "Evidence",
     "FiledClaim",
     "KeptDecision",
+    "Moment",
     "PastWanted",
     "Policy",
     "UnknownClaim",
@@ -89,10 +92,12 @@ __all__ = [
     "insert_recovery",
     "list_claims",
     "list_claims_of",
+    "list_decisions",
     "list_earlier",
     "list_earlier_of",
     "list_evidence",
     "list_foreign",
+    "list_moments",
     "list_past",
     "list_past_of",
     "list_payouts",

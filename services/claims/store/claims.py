@@ -337,6 +337,16 @@ async def find_latest_decision(tx: Tx, claim_id: str, *, tenant_id: str) -> Kept
     return None if row is None else _decision(row)
 
 
+async def list_decisions(tx: Tx, claim_id: str, *, tenant_id: str) -> list[KeptDecision]:
+    """Every one on the claim, the first one first."""
+    rows = await tx.fetch(
+        "SELECT * FROM decisions WHERE claim_id = $1 AND tenant_id = $2 ORDER BY number",
+        claim_id,
+        tenant_id,
+    )
+    return [_decision(row) for row in rows]
+
+
 async def find_standing_decision(
     tx: Tx, claim_id: str, *, tenant_id: str
 ) -> KeptDecision | None:

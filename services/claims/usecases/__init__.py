@@ -34,6 +34,7 @@ from services.claims.usecases.payments import (
     send_payout,
     settle_payout,
 )
+from services.claims.usecases.trace import ClaimTrace, TracedDecision, trace_claim
 from services.claims.usecases.tracking_evidence import AttachTracking, attach_tracking
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "SEND_PAYOUT",
     "AddEvidence",
     "AttachTracking",
+    "ClaimTrace",
     "CoverOfAnother",
     "DecideClaim",
     "FileClaim",
@@ -52,6 +54,7 @@ __all__ = [
     "RecordRecovery",
     "Rules",
     "SettlePayout",
+    "TracedDecision",
     "add_evidence",
     "attach_tracking",
     "decide_by_person",
@@ -69,4 +72,5 @@ __all__ = [
     "retry_payout",
     "send_payout",
     "settle_payout",
+    "trace_claim",
 ]
