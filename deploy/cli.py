@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +38,11 @@ app.add_typer(carriers, name="carriers")
 tracking = typer.Typer(no_args_is_help=True, help="What carriers said of parcels.")
 app.add_typer(tracking, name="tracking")
 
+claims = typer.Typer(no_args_is_help=True, help="What was decided of claims.")
+app.add_typer(claims, name="claims")
+
 FOLDER = Path(".parcelcover")
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 @app.command()
@@ -333,6 +338,65 @@ def verify_tracking(
 
     console = Console(highlight=False, soft_wrap=True)
     raise typer.Exit(snapshots.verify(file, jwks, console=console))
+
+
+@claims.command("replay")
+def replay_claims(
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Another version of a plan; else each its own."
+        ),
+    ] = None,
+    tenant: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these; else all of tenants.yaml. Sandboxes are named."),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=TIMES, help="Decided from this day or instant on."),
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=TIMES, help="Decided before this one.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many, the oldest first.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also proposals that waited for a person.")
+    ] = False,
+    show: Annotated[int, typer.Option(min=0, help="How many of the largest changes.")] = 10,
+    answers: Annotated[
+        Path | None,
+        typer.Option("--json", dir_okay=False, help="All changes, one JSON object a line."),
+    ] = None,
+) -> None:
+    """Decide past claims again from their stored facts; nothing is touched.
+
+    Under its own plan each comes out as it was: exit 1 when one does not. Under another version
+    (--plan) it shows what that version would change. The claims service's environment is read.
+    """
+    from rich.console import Console
+
+    from deploy.claims_replay import Replay, run
+
+    how = Replay(
+        tenants=tenant or (),
+        plan=plan,
+        since=_in_utc(since),
+        until=_in_utc(until),
+        limit=limit,
+        proposals=everything,
+        show=show,
+        answers=answers,
+    )
+    console = Console(highlight=False, soft_wrap=True)
+    raise typer.Exit(asyncio.run(run(how, console)))
+
+
+def _in_utc(at: datetime | None) -> datetime | None:
+    """A day is one of UTC, as the services' times are."""
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
 ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")]

@@ -1,23 +1,19 @@
 """Dead letters for the operator: list, show with cause, replay one key or all, of every tenant."""
 
-from importlib import import_module
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 
-from libs.common import deadletter, service
+from deploy.running import running
+from libs.common import deadletter
 from libs.common.consumer import replay as replay_key
-from libs.common.service import Service
-from libs.common.settings import Settings
 
 _console = Console(highlight=False, soft_wrap=True)
 
 
 async def show_all(name: str) -> int:
     """A table of what is parked; exit code 1 when anything is."""
-    async with _running(name) as running:
-        letters = await deadletter.list_letters(running.db, limit=1_000)
+    async with running(name) as parts:
+        letters = await deadletter.list_letters(parts.db, limit=1_000)
     table = Table("id", "tenant", "key", "type", "cause", "detail", "parked at")
     for letter in letters:
         cause = letter.parking.cause or "waits"
@@ -37,8 +33,8 @@ async def show_all(name: str) -> int:
 
 
 async def show_one(name: str, letter_id: int) -> int:
-    async with _running(name) as running:
-        letter = await deadletter.find_letter(running.db, letter_id)
+    async with running(name) as parts:
+        letter = await deadletter.find_letter(parts.db, letter_id)
     if letter is None:
         _console.print(f"No dead letter {letter_id} in {name}.")
         return 1
@@ -53,20 +49,12 @@ async def show_one(name: str, letter_id: int) -> int:
 
 async def replay(name: str, key: str | None) -> int:
     """Redo a key's letters, or all, in order; exit code 1 when some still fail."""
-    async with _running(name) as running:
-        keys = [key] if key else await deadletter.list_keys(running.db, name)
+    async with running(name) as parts:
+        keys = [key] if key else await deadletter.list_keys(parts.db, name)
         done = 0
         with _console.status(f"Replaying {len(keys)} keys"):
             for one in keys:
-                done += await replay_key(running.db, name, running.handlers, one)
-        left = sum([len(await deadletter.of_key(running.db, name, one)) for one in keys])
+                done += await replay_key(parts.db, name, parts.handlers, one)
+        left = sum([len(await deadletter.of_key(parts.db, name, one)) for one in keys])
     _console.print(f"{done} replayed, {left} left.")
     return 1 if left else 0
-
-
-def _running(name: str) -> Any:
-    """The service's parts without its background tasks, as the environment says."""
-    described: Service = import_module(f"services.{name}.app").SERVICE
-    module = import_module(f"services.{name}.settings")
-    shape: type[Settings] = getattr(module, f"{name.capitalize()}Settings")
-    return service.run(described, shape(roles=frozenset()))

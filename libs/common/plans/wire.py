@@ -24,7 +24,7 @@ def from_wire(stored: Mapping[str, object], zone: ZoneInfo) -> dict[str, object]
 
 def _write(value: object) -> object:
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return _written(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Item):
@@ -32,7 +32,7 @@ def _write(value: object) -> object:
         return {
             "id": value.id,
             "class": value.item_class,
-            "value": f"{value.value:f}",
+            "value": _written(value.value),
             **decided,
         }
     if isinstance(value, PriorClaim):
@@ -46,6 +46,12 @@ def _write(value: object) -> object:
     return value
 
 
+def _written(number: Decimal) -> str:
+    """As it comes back digit for digit: 1E+3 is not written out, since 1000 has other digits."""
+    exponent = number.as_tuple().exponent
+    return str(number) if isinstance(exponent, int) and exponent > 0 else f"{number:f}"
+
+
 def _read(name: str, value: object, zone: ZoneInfo) -> object:
     fact = FACTS.get(name)
     if fact is None:
@@ -54,6 +60,8 @@ def _read(name: str, value: object, zone: ZoneInfo) -> object:
         return _decimal(name, value)
     if fact.kind is FactKind.TIME and isinstance(value, str):
         return _instant(name, value, zone)
+    if fact.kind is FactKind.NUMBERS and isinstance(value, list | tuple):
+        return tuple(_decimal(name, one) if isinstance(one, str) else one for one in value)
     if fact.kind is FactKind.ITEMS and isinstance(value, list | tuple):
         return tuple(_item(entry) for entry in value)
     return tuple(value) if isinstance(value, list) else value

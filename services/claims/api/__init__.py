@@ -8,6 +8,7 @@ from services.claims.api import (
     information,
     money,
     repayments,
+    trace,
     vouchers,
     withdrawals,
 )
@@ -24,4 +25,5 @@ ROUTERS = (
     money.router,
     vouchers.router,
     repayments.router,
+    trace.router,
 )

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from libs.common.db import Tx
 from libs.common.wire import (
@@ -19,6 +19,7 @@ from services.claims.domain.filing import Payout
 from services.claims.domain.money_back import Recovery
 from services.claims.domain.repayments import Repayment
 from services.claims.domain.requests import InformationRequest
+from services.claims.domain.signals import Signal
 from services.claims.domain.vouchers import Voucher
 from services.claims.domain.withdrawals import Withdrawal
 from services.claims.store import Evidence, FiledClaim, KeptDecision
@@ -60,6 +61,8 @@ class DecisionView(View):
     awaits_approval: bool
     """A second person has to agree: GET /v1/approvals."""
     approved_by: str | None
+    waits_because: str | None
+    """Why the proposal waits for a person."""
 
     @classmethod
     def of(cls, kept: KeptDecision) -> "DecisionView":
@@ -88,6 +91,24 @@ class DecisionView(View):
             overrides=[OverrideView(**asdict(override)) for override in kept.overrides],
             awaits_approval=kept.awaits_approval,
             approved_by=kept.approved_by,
+            waits_because=kept.waits_because,
+        )
+
+
+class SignalView(View):
+    """Why a person should look before it is paid. It denies nothing."""
+
+    code: Literal["SAME_FILE", "SAME_PARCEL", "EARLY_CLAIM", "MANY_CLAIMS"]
+    detail: str
+    references: list[str]
+    """The ids of the other claims or policies."""
+
+    @classmethod
+    def of(cls, signal: Signal) -> "SignalView":
+        return cls(
+            code=signal.code,
+            detail=signal.detail,
+            references=list(signal.references),
         )
 
 
@@ -419,6 +440,8 @@ class ClaimView(View):
     """What the undecided claim is expected to cost; null where nothing was ever put by."""
     vouchers: list[VoucherView]
     repayments: list[RepaymentView]
+    signals: list[SignalView]
+    """As they were when it was last decided."""
 
 
 class ClaimSummary(View):
@@ -496,4 +519,5 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
         reserve=None if reserve is None else MoneyView.of(reserve),
         vouchers=[VoucherView.of(voucher) for voucher in vouchers],
         repayments=[RepaymentView.of(repayment) for repayment in repayments],
+        signals=[SignalView.of(signal) for signal in (decision.signals if decision else ())],
     )

@@ -4,7 +4,7 @@ The steps and their order are those of domain.md 2.5. All are taken whatever com
 so that a claimant hears every reason at once and a person who overrides one sees the others.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -61,17 +61,20 @@ def adjudicate(
 def _adjudicate(
     plan: Plan, peril: str, facts: Mapping[str, object], aside: frozenset[str]
 ) -> Decision:
-    flags = {_ASIDE[code]: False for code in aside if code in _ASIDE}
-    case = facts_of(plan, facts, peril=peril, **flags)
+    case = facts_of(plan, facts, peril=peril, **flags_aside(aside))
     terms = plan.perils.get(peril)
     reasons = list(state_reasons(case, peril))
-    if terms is None or not terms.enabled:
-        rules = plan.perils_rules if terms is None else terms.rules
-        reasons.append(_denied("PERIL_NOT_COVERED", PERIL, rules))
-        return _unassessed(case, peril, reasons)
+    uncovered = list(peril_reasons(plan, peril))
+    if uncovered or terms is None:
+        return _unassessed(case, peril, reasons + uncovered)
     if reasons and reasons[0].code == "NOT_INSURED":
         return _unassessed(case, peril, reasons)
     return _decide(case, terms, reasons, aside)
+
+
+def flags_aside(codes: Iterable[str]) -> dict[str, bool]:
+    """The facts that are set aside together with these codes."""
+    return {_ASIDE[code]: False for code in codes if code in _ASIDE}
 
 
 def state_reasons(facts: Facts, peril: str) -> Iterator[Reason]:
@@ -86,33 +89,52 @@ def state_reasons(facts: Facts, peril: str) -> Iterator[Reason]:
 
 def formal_reasons(peril: Peril, facts: Facts) -> Iterator[Reason]:
     """Steps 3 to 9: what stands against the claim before its time and its papers are looked at."""
-    yield from _cover(facts)
-    yield from _scope(peril, facts)
-    yield from _count(peril, facts)
-    yield from timing.late(peril, facts)
-    yield from _causes(facts)
-    yield from _checks(peril.gates, facts, GATES, Outcome.DENIED)
-    yield from _checks(peril.holds, facts, HOLDS, Outcome.ON_HOLD)
+    for step in FORMAL_STEPS.values():
+        yield from step(peril, facts)
+
+
+def peril_reasons(plan: Plan, peril: str) -> Iterator[Reason]:
+    """Step 2: whether the plan pays for this at all."""
+    terms = plan.perils.get(peril)
+    if terms is None or not terms.enabled:
+        rules = plan.perils_rules if terms is None else terms.rules
+        yield _denied("PERIL_NOT_COVERED", PERIL, rules)
+
+
+def opening_of(peril: Peril, facts: Facts) -> Opening:
+    """Step 10: whether it is too early, by proof and waits."""
+    return timing.opening(peril, facts, evidence.on_file(peril, facts))
+
+
+def evidence_reasons(
+    peril: Peril, facts: Facts, missing: tuple[Gap, ...]
+) -> Iterator[Reason | None]:
+    """Step 11. None asks for the evidence: it decides only if nothing before it does."""
+    if missing:
+        yield from evidence.judge(missing, peril, facts)
+    yield from evidence.video_faults(peril, facts)
+    yield from _checks(peril.refers, facts, evidence.EVIDENCE, Outcome.REFERRED)
+
+
+def payout_reasons(peril: Peril, assessment: Assessment) -> Iterator[Reason]:
+    """Step 12: nothing is left to pay."""
+    if assessment.amount.amount_minor == 0:
+        yield _denied("NO_RESIDUAL_LOSS", PAYOUT, peril.payout_rules)
 
 
 def _decide(
     facts: Facts, peril: Peril, reasons: list[Reason], aside: frozenset[str]
 ) -> Decision:
     reasons.extend(_standing(formal_reasons(peril, facts), aside))
-    opening = timing.opening(peril, facts, evidence.on_file(peril, facts))
+    opening = opening_of(peril, facts)
     reasons.extend(timing.opening_reasons(opening))
     missing = evidence.gaps(peril, facts, needs_proof=opening.needs_proof)
-    verdicts = list(evidence.judge(missing, peril, facts)) if missing else []
-    # None asks for the evidence: it has no code, and decides only if nothing before it does.
+    verdicts = list(evidence_reasons(peril, facts, missing))
     asks = None in verdicts and not reasons
-    reasons.extend(reason for reason in verdicts if reason is not None)
-    reasons.extend(evidence.video_faults(peril, facts))
-    refers = _checks(peril.refers, facts, evidence.EVIDENCE, Outcome.REFERRED)
-    reasons.extend(_standing(refers, aside))
+    reasons.extend(_standing((one for one in verdicts if one is not None), aside))
     assessment = assess(peril, facts)
-    if assessment.amount.amount_minor == 0:
-        reasons.append(_denied("NO_RESIDUAL_LOSS", PAYOUT, peril.payout_rules))
-    outcome = _outcome(reasons, asks=asks)
+    reasons.extend(payout_reasons(peril, assessment))
+    outcome = outcome_of(reasons, asks=asks)
     is_approved = outcome is Outcome.APPROVED
     notes = tuple(_standing(_notes(peril, facts), aside)) if is_approved else ()
     return _decision(facts, peril, outcome, reasons, notes, opening, missing, assessment)
@@ -123,7 +145,8 @@ def _standing(reasons: Iterable[Reason], aside: frozenset[str]) -> Iterator[Reas
     return (r for r in reasons if not (r.is_discretionary and r.code in aside))
 
 
-def _outcome(reasons: list[Reason], *, asks: bool) -> Outcome:
+def outcome_of(reasons: Sequence[Reason], *, asks: bool) -> Outcome:
+    """The first reason's; where evidence is asked for and nothing else stands before it, that."""
     if asks:
         return Outcome.INFO_REQUIRED
     return reasons[0].outcome if reasons else Outcome.APPROVED
@@ -197,7 +220,7 @@ def _state_rules(plan: Plan, state: str) -> tuple[str, ...]:
     return plan.cover.void_rules if state == "VOID" else plan.cover.rules
 
 
-def _cover(facts: Facts) -> Iterator[Reason]:
+def _cover(_: Peril, facts: Facts) -> Iterator[Reason]:
     """The instants of start and end are both inside the cover."""
     event_at, cover = facts.time("event_at"), facts.plan.cover
     if event_at is None:
@@ -245,7 +268,7 @@ def _claims_paid_item(peril: Peril, facts: Facts) -> bool:
     )
 
 
-def _causes(facts: Facts) -> Iterator[Reason]:
+def _causes(_: Peril, facts: Facts) -> Iterator[Reason]:
     plan, causes = facts.plan, facts.codes("causes")
     reported = (*causes, "fraud") if facts["fraud"] and "fraud" not in causes else causes
     for cause in reported:
@@ -271,6 +294,14 @@ def _checks(
                 is_discretionary=check.is_discretionary,
                 rule_ids=check.rules,
             )
+
+
+def _gates(peril: Peril, facts: Facts) -> Iterator[Reason]:
+    yield from _checks(peril.gates, facts, GATES, Outcome.DENIED)
+
+
+def _holds(peril: Peril, facts: Facts) -> Iterator[Reason]:
+    yield from _checks(peril.holds, facts, HOLDS, Outcome.ON_HOLD)
 
 
 def _notes(peril: Peril, facts: Facts) -> Iterator[Reason]:
@@ -303,3 +334,15 @@ def _unassessed(facts: Facts, peril: str, reasons: list[Reason]) -> Decision:
 
 def _denied(code: str, step: int, rules: tuple[str, ...] = (), *, detail: str = "") -> Reason:
     return Reason(code=code, detail=detail, step=step, outcome=Outcome.DENIED, rule_ids=rules)
+
+
+# Each with what it asks, in their order; the trace takes them one by one.
+FORMAL_STEPS: Mapping[int, Callable[[Peril, Facts], Iterator[Reason]]] = {
+    COVER: _cover,
+    SCOPE: _scope,
+    COUNT: _count,
+    timing.DEADLINES: timing.late,
+    CAUSES: _causes,
+    GATES: _gates,
+    HOLDS: _holds,
+}

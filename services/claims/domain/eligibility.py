@@ -8,7 +8,7 @@ from libs.common.plans.codes import Outcome
 from libs.common.plans.facts import Facts, facts_of
 from libs.common.plans.values import Peril, Plan
 from services.claims.domain import evidence, timing
-from services.claims.domain.adjudication import formal_reasons, state_reasons
+from services.claims.domain.adjudication import formal_reasons, peril_reasons, state_reasons
 from services.claims.domain.decision import Gap, Reason
 
 
@@ -46,12 +46,8 @@ def eligibility(plan: Plan, facts: Mapping[str, object]) -> tuple[Eligibility, .
 def eligibility_of(plan: Plan, peril: Peril, facts: Mapping[str, object]) -> Eligibility:
     """One peril of the plan, as `eligibility` sees it."""
     if not peril.enabled:
-        closed = Reason(
-            code="PERIL_NOT_COVERED", step=2, outcome=Outcome.DENIED, rule_ids=peril.rules
-        )
-        return Eligibility(
-            peril=peril.peril, is_covered=False, is_open=False, reasons=(closed,)
-        )
+        closed = tuple(peril_reasons(plan, peril.peril))
+        return Eligibility(peril=peril.peril, is_covered=False, is_open=False, reasons=closed)
     case = _as_if_made_now(plan, peril, facts)
     have = evidence.on_file(peril, case)
     opening = timing.opening(peril, case, have)

@@ -38,6 +38,7 @@ from services.claims.store.claims import (
     insert_decision,
     list_claims,
     list_claims_of,
+    list_decisions,
     list_earlier,
     list_earlier_of,
     save_claim,
@@ -85,6 +86,18 @@ from services.claims.store.evidence import (
     save_scan,
     take_evidence,
 )
+from services.claims.store.moments import (
+    Moment,
+    list_moments,
+)
+from services.claims.store.past import (
+    FIRST,
+    PastWanted,
+    count_past,
+    forbid_writing,
+    list_past,
+    list_past_of,
+)
 from services.claims.store.payouts import (
     UnknownPayout,
     get_payout,
@@ -112,6 +125,9 @@ from services.claims.store.sendings import (
     list_attempts,
     save_attempt,
 )
+from services.claims.store.signals import (
+    find_surroundings,
+)
 from services.claims.store.vouchers import (
     UnknownVoucher,
     find_voucher,
@@ -128,6 +144,7 @@ from services.claims.store.withdrawals import (
 
 __all__ = [
     "CLEAN",
+    "FIRST",
     "INFECTED",
     "SKIPPED",
     "WAITING",
@@ -135,6 +152,8 @@ __all__ = [
     "Evidence",
     "FiledClaim",
     "KeptDecision",
+    "Moment",
+    "PastWanted",
     "Policy",
     "SameFile",
     "UnknownAppeal",
@@ -147,6 +166,7 @@ __all__ = [
     "Wanted",
     "WantedApprovals",
     "close_notices",
+    "count_past",
     "find_cover",
     "find_evidence",
     "find_latest_decision",
@@ -154,9 +174,11 @@ __all__ = [
     "find_open_request",
     "find_reserve",
     "find_standing_decision",
+    "find_surroundings",
     "find_voucher",
     "find_window",
     "find_withdrawals",
+    "forbid_writing",
     "get_aftermath",
     "get_appeal",
     "get_approval",
@@ -194,11 +216,15 @@ __all__ = [
     "list_claims_of",
     "list_clocks",
     "list_deciders",
+    "list_decisions",
     "list_earlier",
     "list_earlier_of",
     "list_evidence",
     "list_foreign",
+    "list_moments",
     "list_other_claims_with_files",
+    "list_past",
+    "list_past_of",
     "list_payouts",
     "list_policies_with_file",
     "list_policy_ids",

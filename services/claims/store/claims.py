@@ -23,6 +23,7 @@ from services.claims.domain.cases import (
 from services.claims.domain.clocks import Standstill
 from services.claims.domain.decision import Decision
 from services.claims.domain.filing import Parts
+from services.claims.domain.signals import Signal
 from services.claims.store.covers import Policy
 
 _statement = msgspec.json.Decoder(Statement)
@@ -30,6 +31,7 @@ _findings = msgspec.json.Decoder(Findings)
 _pauses = msgspec.json.Decoder(tuple[Standstill, ...])
 _parts = msgspec.json.Decoder(Parts)
 _overrides = msgspec.json.Decoder(tuple[Override, ...])
+_signals = msgspec.json.Decoder(tuple[Signal, ...])
 
 _CLAIM = """
     c.claim_id, c.tenant_id, c.policy_id, c.state, c.statement, c.findings, c.notified_at, c.filed_at,
@@ -121,6 +123,9 @@ class KeptDecision:
     overrides: tuple[Override, ...] = ()
     awaits_approval: bool = False
     approved_by: str | None = None
+    signals: tuple[Signal, ...] = ()
+    # Why it waits for a person; None where it is settled.
+    waits_because: str | None = None
 
 
 async def insert_claim(tx: Tx, filed: FiledClaim) -> None:
@@ -316,6 +321,8 @@ async def insert_decision(
     is_settled: bool,
     decided_by: str,
     policy_sequence: int,
+    signals: Sequence[Signal] = (),
+    waits_because: str | None = None,
     now: datetime,
     overrides: tuple[Override, ...] = (),
     awaits_approval: bool = False,
@@ -326,9 +333,9 @@ async def insert_decision(
         INSERT INTO decisions (decision_id, tenant_id, claim_id, number, outcome, is_settled,
                                payout_minor, currency, parts, decision, facts, policy_sequence, plan,
                                plan_version, plan_sha256, decided_by, decided_at, overrides,
-                               awaits_approval, approved_by)
+                               awaits_approval, approved_by, signals, waits_because)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                $19, $20)
+                $19, $20, $21, $22)
         """,
         decision_id,
         filed.tenant_id,
@@ -350,6 +357,8 @@ async def insert_decision(
         jsonb(overrides),
         awaits_approval,
         approved_by,
+        jsonb(signals),
+        waits_because,
     )
 
 
@@ -362,6 +371,16 @@ async def find_latest_decision(tx: Tx, claim_id: str, *, tenant_id: str) -> Kept
         tenant_id,
     )
     return None if row is None else _decision(row)
+
+
+async def list_decisions(tx: Tx, claim_id: str, *, tenant_id: str) -> list[KeptDecision]:
+    """Every one on the claim, the first one first."""
+    rows = await tx.fetch(
+        "SELECT * FROM decisions WHERE claim_id = $1 AND tenant_id = $2 ORDER BY number",
+        claim_id,
+        tenant_id,
+    )
+    return [_decision(row) for row in rows]
 
 
 async def find_standing_decision(
@@ -439,4 +458,6 @@ def _decision(row: Row) -> KeptDecision:
         overrides=_overrides.decode(row["overrides"]),
         awaits_approval=row["awaits_approval"],
         approved_by=row["approved_by"],
+        signals=_signals.decode(row["signals"]),
+        waits_because=row["waits_because"],
     )

@@ -86,6 +86,11 @@ from services.claims.usecases.repayments import (
 from services.claims.usecases.reserves import (
     release_reserve,
 )
+from services.claims.usecases.trace import (
+    ClaimTrace,
+    TracedDecision,
+    trace_claim,
+)
 from services.claims.usecases.tracking_evidence import (
     AttachTracking,
     attach_tracking,
@@ -118,6 +123,7 @@ __all__ = [
     "AddEvidence",
     "AnswerApproval",
     "AttachTracking",
+    "ClaimTrace",
     "CoverOfAnother",
     "DecideAppeal",
     "DecideClaim",
@@ -136,6 +142,7 @@ __all__ = [
     "ShowFound",
     "ShowFraud",
     "SwapClaim",
+    "TracedDecision",
     "UnknownEvidence",
     "WithdrawClaim",
     "WriteOff",
@@ -174,6 +181,7 @@ __all__ = [
     "show_found",
     "show_fraud",
     "swap_claim",
+    "trace_claim",
     "withdraw_claim",
     "write_off",
 ]

@@ -38,6 +38,8 @@ from services.claims.domain.evidence import supplied
 from services.claims.domain.facts_of_claim import facts
 from services.claims.domain.filing import Payout
 from services.claims.domain.requests import InformationRequest
+from services.claims.domain.settlement import StraightThrough
+from services.claims.domain.signals import Signal, held_back, signals_of
 from services.claims.events import ClaimDecided, ClaimEvent, Line, Reason
 from services.claims.store import FiledClaim, KeptDecision
 from services.claims.usecases.closing import close_when_over, open_window
@@ -83,11 +85,13 @@ class DecideClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """The engine's answer and the facts it was made from."""
+    """The engine's answer, the facts it was made from, and what keeps it waiting for a person."""
 
     plan: Plan
     decision: Decision
     facts: dict[str, Any]
+    signals: tuple[Signal, ...] = ()
+    waits_because: str | None = None
 
 
 async def propose(
@@ -192,7 +196,11 @@ async def decide_anew(
     decision, tenant = proposal.decision, rules.tenant(filed.tenant_id)
     approvals.must_be_overridable([override.code for override in asked], decision)
     limit = tenant.straight_through_limit
-    settles = straight_through(proposal.plan, decision, proposal.facts, limit).settles
+    around = await store.find_surroundings(tx, cover, filed)
+    signals = signals_of(proposal.plan, proposal.facts, cover, around)
+    straight = straight_through(proposal.plan, decision, proposal.facts, limit)
+    answer = held_back(straight, decision, signals)
+    settles = answer.settles
     if settles and decision.outcome is Outcome.APPROVED:
         settles = not (is_held or await _is_watched(tx, filed, decision, tenant))
     is_final = decision.outcome in filing.FINAL
@@ -200,12 +208,14 @@ async def decide_anew(
     # A person who asked for more is waited for; another may decide without it.
     settles = settles and not (is_final and request is not None and request.holds(now))
     second = approvals.second_person(decision, asked, None if settles else authority)
+    is_settled = second is None and (settles or (is_accepted and is_final))
+    why = None if is_settled else _why_it_waits(answer, second)
     return await record(
         tx,
         rules,
         filed,
-        proposal,
-        is_settled=second is None and (settles or (is_accepted and is_final)),
+        replace(proposal, signals=signals, waits_because=why),
+        is_settled=is_settled,
         decided_by=decided_by,
         policy_sequence=cover.sequence,
         now=now,
@@ -214,6 +224,12 @@ async def decide_anew(
         approved_by=approved_by,
         request=request,
     )
+
+
+def _why_it_waits(answer: StraightThrough, second: Wanted | None) -> str:
+    if second is not None:
+        return second.why
+    return "somebody has to look at it first" if answer.settles else answer.why
 
 
 async def _is_watched(tx: Tx, filed: FiledClaim, decision: Decision, tenant: Tenant) -> bool:
@@ -456,11 +472,6 @@ async def record(
 ) -> FiledClaim:
     decision, awaits = proposal.decision, second is not None
     latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    told = (
-        None
-        if latest is None
-        else (latest.is_settled, latest.awaits_approval, latest.overrides)
-    )
     is_held = request is not None and request.holds(now)
     state = filing.state_after(decision, is_settled=is_settled, is_held=is_held)
     following = Decided(
@@ -472,7 +483,8 @@ async def record(
         is_first=latest is None,
     )
     if latest is not None:
-        if told == (is_settled, awaits, overrides) and is_still(latest, decision):
+        is_asked_again = (latest.awaits_approval, latest.overrides) == (awaits, overrides)
+        if is_asked_again and _is_same(latest, proposal, is_settled=is_settled):
             following = replace(following, decided_at=latest.decided_at)
             return await _stay(tx, filed, state, following, request, now=now)
         await store.void_approval(
@@ -489,6 +501,8 @@ async def record(
         is_settled=is_settled,
         decided_by=decided_by,
         policy_sequence=policy_sequence,
+        signals=proposal.signals,
+        waits_because=proposal.waits_because,
         now=now,
         overrides=overrides,
         awaits_approval=awaits,
@@ -510,7 +524,7 @@ async def record(
     )
     event = _claim_decided(
         decided,
-        decision,
+        proposal,
         decision_id,
         is_settled=is_settled,
         awaits_approval=awaits,
@@ -633,9 +647,13 @@ def is_still(latest: KeptDecision, decision: Decision) -> bool:
 _AGREED = ("outcome", "payout", "instrument", "reasons", "notes", "caps", "overridden")
 
 
-def _is_same(latest: KeptDecision, decision: Decision) -> bool:
+def _is_same(latest: KeptDecision, proposal: Proposal, *, is_settled: bool) -> bool:
     """Decided again with the same answer: arithmetic, reasons and all."""
-    return bool(latest.decision == _as_kept(decision))
+    if latest.is_settled != is_settled or latest.decision != _as_kept(proposal.decision):
+        return False
+    # New signals are news to whoever has an approval before them, and to nobody else.
+    is_before_person = not is_settled and proposal.decision.outcome is Outcome.APPROVED
+    return not is_before_person or latest.signals == proposal.signals
 
 
 def _as_kept(decision: Decision) -> dict[str, Any]:
@@ -646,7 +664,7 @@ def _as_kept(decision: Decision) -> dict[str, Any]:
 
 def _claim_decided(
     filed: FiledClaim,
-    decision: Decision,
+    proposal: Proposal,
     decision_id: str,
     *,
     is_settled: bool,
@@ -654,6 +672,7 @@ def _claim_decided(
     decided_by: str,
     now: datetime,
 ) -> ClaimDecided:
+    decision = proposal.decision
     assessed = decision.assessment
     lines = (
         () if assessed is None or decision.outcome is not Outcome.APPROVED else assessed.lines
@@ -683,4 +702,5 @@ def _claim_decided(
         decided_by=decided_by,
         decided_at=now,
         awaits_approval=awaits_approval,
+        signals=tuple(dict.fromkeys(signal.code for signal in proposal.signals)),
     )

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 import msgspec
 
+from libs.common.carriers import may_be_one_carrier
 from libs.common.errors import Conflict
 from libs.common.plans.values import Plan
 from services.policy.domain.policies import ENDED, Policy, Tracking, cover_facts, covered
@@ -47,18 +47,6 @@ def accept(policy: Policy, plan: Plan, at: datetime, now: datetime) -> Policy:
 
 # No parcel is insured when it has been on its way for longer: an older scan is another parcel's.
 LONGEST_ON_ITS_WAY = timedelta(days=30)
-
-
-@lru_cache(maxsize=4096)
-def carrier_key(name: str) -> str:
-    """A carrier's name as names are compared: `UPS`, `ups` and `U.P.S.` are one."""
-    return "".join(character for character in name.casefold() if character.isalnum())
-
-
-def may_be_one_carrier(one: str, other: str) -> bool:
-    """A carrier that is not named may be any."""
-    key, other_key = carrier_key(one), carrier_key(other)
-    return not key or not other_key or key == other_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,12 @@ from functools import lru_cache
 
 import msgspec
 
+from libs.common.carriers import may_be_one_carrier
 from libs.common.db import Row, Tx, jsonb
 from libs.common.errors import Conflict, NotFound
 from libs.common.money import Money
 from libs.common.pagination import Moment
-from services.policy.domain.parcels import Bearer, may_be_one_carrier
+from services.policy.domain.parcels import Bearer
 from services.policy.domain.policies import ENDED, OPEN, PlanPin, Policy, Terms, Tracking
 
 _terms = msgspec.json.Decoder(Terms)

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from services.policy.domain.parcels import carrier_key
+from libs.common.carriers import carrier_key
 from services.policy.tracking.adapter import CarrierScan, Provider
 from services.policy.tracking.meaning import Code, Meaning, StatusMap
 from services.policy.tracking.reading import UNSHOWN, plain_number
