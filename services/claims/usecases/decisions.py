@@ -23,6 +23,7 @@ from services.claims import store
 from services.claims.domain import (
     Eligibility,
     adjudicate,
+    appeal,
     eligibility_of,
     filing,
     straight_through,
@@ -340,6 +341,7 @@ async def _record(
     event = _claim_decided(
         decided, decision, decision_id, is_settled=is_settled, decided_by=decided_by, now=now
     )
+    event = _with_appeal(event, proposal.plan)
     await announce(tx, decided, event, now=now)
     await _watch(tx, decided, decision)
     if is_settled and decision.outcome is Outcome.APPROVED:
@@ -385,6 +387,17 @@ async def _watch(tx: Tx, filed: FiledClaim, decision: Decision) -> None:
             tenant_id=filed.tenant_id, kind=LOOK_AGAIN, subject=filed.claim_id, due_at=due_at
         ),
     )
+
+
+def _with_appeal(event: ClaimDecided, plan: Plan) -> ClaimDecided:
+    """Until when and to whom a decision that stands may be appealed, where the plan has it."""
+    is_final = event.outcome in (Outcome.APPROVED, Outcome.DENIED)
+    if not (event.is_settled and is_final and event.policy_id):
+        return event
+    first = appeal(plan, {"previous_decided_at": event.decided_at})
+    if not first.accepted:
+        return event
+    return msgspec.structs.replace(event, appeal_until=first.file_by, appeal_body=first.body)
 
 
 def _is_same(latest: KeptDecision, decision: Decision, *, is_settled: bool) -> bool:

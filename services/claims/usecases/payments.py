@@ -72,6 +72,7 @@ async def send_payout(tx: Tx, payout_id: str, *, tenant_id: str, now: datetime) 
         amount=payout.amount,
         instrument=payout.instrument,
         sent_at=now,
+        kind=payout.kind,
     )
     await announce(tx, filed, sent, now=now)
 
