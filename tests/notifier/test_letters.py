@@ -1,5 +1,6 @@
 """Letters: every template in every language says its facts, and nothing foreign gets in."""
 
+import html
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -131,6 +132,23 @@ def test_a_letter_without_an_order_number_or_claim_has_no_holes(letter: Letter) 
     assert "order" not in written.subject
     assert "()" not in written.subject
     assert "Claim:" not in written.text
+
+
+@pytest.mark.parametrize("letter", EXAMPLES, ids=lambda letter: letter.template)
+def test_the_html_says_what_the_text_says_and_sets_only_the_last_lines_apart(
+    letter: Letter,
+) -> None:
+    written = write(letter)
+    whole, foot = written.html.split("<div ")
+    shown = html.unescape(re.sub(r"<br>|</li>|</p>|</div>", "\n", whole.split("<body")[1]))
+    body, last = re.sub(r"<[^>]*>|^[^>]*>", "", shown), html.unescape(foot)
+    *paragraphs, about, automatic = written.text.strip().split("\n\n")
+
+    for line in "\n".join(paragraphs).splitlines():
+        assert line.removeprefix("- ") in body
+    for line in (*about.splitlines(), automatic):
+        assert line in last
+        assert line not in body
 
 
 def test_says_what_is_covered_since_when_on_the_readers_clock() -> None:

@@ -56,7 +56,9 @@ def write(notice: Notice, *, locale: str, order_ref: str, zone: ZoneInfo) -> Wri
         subject=" ".join(subject),
         text="\n\n".join("\n".join(lines) for lines in paragraphs) + "\n",
         html=_html.get_template("layout.html.jinja").render(
-            language=language, subject=" ".join(subject), blocks=map(_block, paragraphs)
+            language=language,
+            subject=" ".join(subject),
+            blocks=[_block(paragraph) for paragraph in paragraphs],
         ),
         language=language,
     )
