@@ -210,12 +210,14 @@ class ClaimClosed(ClaimEvent, frozen=True, kw_only=True):
 
 
 class VoucherIssued(ClaimEvent, frozen=True, kw_only=True):
-    """For one second shipment (CS-29); `expires_on` is its last local day."""
+    """For one second shipment (CS-29); `expires_on` is its last local day, `code` what the customer
+    shows."""
 
     voucher_id: str
     amount: Money
     issued_at: datetime
     expires_on: date | None = None
+    code: str = ""
 
 
 class VoucherUsed(ClaimEvent, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from services.notifier.domain.notices import (
     ClaimTakenBack,
     PapersWanted,
     PromiseBroken,
+    VoucherGiven,
 )
 from tests.notifier.builders import (
     CLAIM,
@@ -172,6 +173,16 @@ async def test_money_that_arrived_and_what_other_letters_tell_is_no_letter(bus: 
     )
 
     assert await told(bus) == []
+
+
+async def test_a_voucher_is_told_by_what_the_customer_shows(bus: Bus) -> None:
+    await bus.say(of_claim("VoucherIssued", code="ABCD-2345"))
+    await bus.say(of_claim("VoucherIssued", voucher_id="vch_2"))
+
+    letters = [owed.notice.letter for owed in await bus.owed()]
+    assert letters == [
+        VoucherGiven(number=number, amount=myr("80")) for number in ("ABCD-2345", "vch_2")
+    ]
 
 
 async def test_a_claim_that_is_taken_back_says_which_takes_its_place(bus: Bus) -> None:

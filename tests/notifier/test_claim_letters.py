@@ -66,6 +66,7 @@ def test_asks_for_everything_at_once_and_says_until_when_each_may_come() -> None
         "on a scale\n" in text
     )
     assert "These may follow, until the end of 2026-04-01:\n- a screenshot" in text
+    assert text.count("a screenshot of the buyer's dispute") == 1
     assert "you need not:\n- the carrier's letter about the loss\n" in text
     assert "writes: “Is it one parcel, or two?”\n" in text
     assert "to the shop that arranged your insurance, with the number of your claim" in text
@@ -183,7 +184,7 @@ def test_an_advance_is_no_decision() -> None:
 def test_cs_29_cs_30_a_voucher_says_its_value_its_last_day_and_what_becomes_of_the_rest() -> (
     None
 ):
-    text = write(VoucherGiven(voucher_id="vch-7", amount=myr("80"), expires_on=LATER)).text
+    text = write(VoucherGiven(number="vch-7", amount=myr("80"), expires_on=LATER)).text
 
     for said in (
         "a voucher of RM 80.00, the price you first paid for shipping. Its number: vch-7.",
@@ -194,7 +195,7 @@ def test_cs_29_cs_30_a_voucher_says_its_value_its_last_day_and_what_becomes_of_t
         "- Customs fees for the return are not covered.\n",
     ):
         assert said in text
-    over = write(VoucherOver(voucher_id="vch-7", amount=myr("80"), lapsed_at=NOW)).text
+    over = write(VoucherOver(amount=myr("80"), lapsed_at=NOW)).text
     assert "was not used in time. It lapsed on 2026-03-02 18:00" in over
 
 

@@ -341,7 +341,9 @@ async def _record(
     event = _claim_decided(
         decided, decision, decision_id, is_settled=is_settled, decided_by=decided_by, now=now
     )
-    event = _with_appeal(event, proposal.plan)
+    # Of one that an appeal brought, AppealDecided says what can be done next.
+    if filed.state != "UNDER_APPEAL":
+        event = _with_appeal(event, proposal.plan)
     await announce(tx, decided, event, now=now)
     await _watch(tx, decided, decision)
     if is_settled and decision.outcome is Outcome.APPROVED:

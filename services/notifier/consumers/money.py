@@ -44,6 +44,7 @@ class VoucherIssued(ClaimReading, frozen=True, kw_only=True):
     voucher_id: str
     amount: Money
     expires_on: date | None = None
+    code: str = ""
 
 
 class VoucherLapsed(ClaimReading, frozen=True, kw_only=True):
@@ -91,7 +92,9 @@ async def on_voucher_issued(tx: Tx, events: Sequence[Received[VoucherIssued]]) -
     for received in events:
         issued = received.event
         letter = VoucherGiven(
-            voucher_id=issued.voucher_id, amount=issued.amount, expires_on=issued.expires_on
+            number=issued.code or issued.voucher_id,
+            amount=issued.amount,
+            expires_on=issued.expires_on,
         )
         await usecases.owe(tx, about_claim(received, letter, occasion=issued.voucher_id))
 
@@ -99,9 +102,7 @@ async def on_voucher_issued(tx: Tx, events: Sequence[Received[VoucherIssued]]) -
 async def on_voucher_lapsed(tx: Tx, events: Sequence[Received[VoucherLapsed]]) -> None:
     for received in events:
         lapsed = received.event
-        letter = VoucherOver(
-            voucher_id=lapsed.voucher_id, amount=lapsed.amount, lapsed_at=lapsed.lapsed_at
-        )
+        letter = VoucherOver(amount=lapsed.amount, lapsed_at=lapsed.lapsed_at)
         await usecases.owe(tx, about_claim(received, letter, occasion=lapsed.voucher_id))
 
 

@@ -42,11 +42,12 @@ class AdvanceArrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoucherGiven:
-    """For one second shipment; what it does not use lapses (CS-29, CS-30)."""
+    """For one second shipment; what it does not use lapses (CS-29, CS-30). `number` is what the
+    customer shows."""
 
     template: ClassVar[str] = "voucher.issued"
 
-    voucher_id: str
+    number: str
     amount: Money
     expires_on: date | None = None
 
@@ -55,7 +56,6 @@ class VoucherGiven:
 class VoucherOver:
     template: ClassVar[str] = "voucher.lapsed"
 
-    voucher_id: str
     amount: Money
     lapsed_at: datetime
 
