@@ -73,7 +73,8 @@ class ClaimFiled(ClaimEvent, frozen=True, kw_only=True):
 class ClaimDecided(ClaimEvent, frozen=True, kw_only=True):
     """The engine's or a person's decision; the latest one stands.
 
-    `is_settled` False: it is a proposal that waits for a person.
+    `is_settled` False: it is a proposal that waits for a person. `appeal_until`: the last local day
+    to appeal to `appeal_body`, where the plan has it and the decision stands.
     """
 
     decision_id: str
@@ -97,6 +98,8 @@ class ClaimDecided(ClaimEvent, frozen=True, kw_only=True):
     signals: tuple[str, ...] = ()
     # A person has proposed it, and another has to agree.
     awaits_approval: bool = False
+    appeal_until: date | None = None
+    appeal_body: str = ""
 
 
 class EvidenceAdded(ClaimEvent, frozen=True, kw_only=True):
@@ -109,7 +112,8 @@ class EvidenceRequested(ClaimEvent, frozen=True, kw_only=True):
     """What the claimant is asked for, all at once. `missing` as in ClaimDecided: `a|b+c`.
 
     `info_until` is the last local day to answer, `grace_until` the last one for papers that may
-    follow; `asked_by` is the engine or a person, who may say more in `message`.
+    follow, `may_follow` of what is missing; `asked_by` is the engine or a person, who may say more
+    in `message`.
     """
 
     request_id: str
@@ -119,6 +123,7 @@ class EvidenceRequested(ClaimEvent, frozen=True, kw_only=True):
     info_until: date | None = None
     grace_until: date | None = None
     message: str = ""
+    may_follow: tuple[str, ...] = ()
 
 
 class EvidenceReminded(ClaimEvent, frozen=True, kw_only=True):
@@ -181,7 +186,7 @@ class ClaimAppealed(ClaimEvent, frozen=True, kw_only=True):
 class AppealDecided(ClaimEvent, frozen=True, kw_only=True):
     """UPHELD: the decision stands; VARIED: `decision_id` is a new one, `payout` what it pays in all.
 
-    The next tier may be filed until `file_by`, unless it `is_final`.
+    The next tier may be filed until `file_by`, to `next_body`, unless it `is_final`.
     """
 
     appeal_id: str
@@ -193,6 +198,7 @@ class AppealDecided(ClaimEvent, frozen=True, kw_only=True):
     decided_at: datetime
     decision_id: str = ""
     file_by: date | None = None
+    next_body: str = ""
 
 
 class ClaimClosed(ClaimEvent, frozen=True, kw_only=True):
@@ -204,7 +210,8 @@ class ClaimClosed(ClaimEvent, frozen=True, kw_only=True):
 
 
 class VoucherIssued(ClaimEvent, frozen=True, kw_only=True):
-    """For one second shipment (CS-29), said by its `code`; `expires_on` is its last local day."""
+    """For one second shipment (CS-29); `expires_on` is its last local day, `code` what the customer
+    shows."""
 
     voucher_id: str
     amount: Money
@@ -244,6 +251,7 @@ class PayoutSent(ClaimEvent, frozen=True, kw_only=True):
 
     `attempt` counts the sendings of this payout: one that failed goes out again. Vouchers are issued
     instead, see VoucherIssued.
+    `kind` ADVANCE: ahead of the insurer, so AdvancePaid follows.
     """
 
     payout_id: str
@@ -251,6 +259,7 @@ class PayoutSent(ClaimEvent, frozen=True, kw_only=True):
     instrument: str
     sent_at: datetime
     attempt: int = 1
+    kind: str = "PAYOUT"
 
 
 class PayoutSettled(ClaimEvent, frozen=True, kw_only=True):

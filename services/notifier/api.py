@@ -22,12 +22,13 @@ Reader = Annotated[Caller, requires(NOTIFICATIONS_READ)]
 
 
 class NotificationView(View):
-    """Without the address: it is the customer's, and the policy service knows it."""
+    """Without the address: it is the recipient's, and this service keeps it to itself."""
 
     notification_id: str
     template: str
     channel: str
     recipient: str
+    """`customer` or `staff`."""
     state: State
     """PENDING until it is SENT, SKIPPED (nobody to tell) or FAILED (given up)."""
     policy_id: str | None
@@ -69,7 +70,7 @@ async def list_notifications(
     state: Annotated[State | None, Query()] = None,
     template: Annotated[Code | None, Query(description="Such as claim.decided.")] = None,
 ) -> Page[NotificationView]:
-    """What the tenant's customers were told, the newest first."""
+    """What the tenant's customers and staff were told, the newest first."""
     after = _listing.after(paging.cursor)
     filters = Filters(policy_id=policy_id, claim_id=claim_id, state=state, template=template)
     async with db.transaction(caller.tenant_id) as tx:

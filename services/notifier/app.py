@@ -19,5 +19,5 @@ def create_app(settings: NotifierSettings | None = None) -> FastAPI:
         settings,
         lifespan=service.lifespan_of(SERVICE, settings),
         routers=[api.router, deadletter_api.router, progress_api.router],
-        tags={"notifications": "What customers were told, and what became of it."},
+        tags={"notifications": "What customers and staff were told, and what became of it."},
     )

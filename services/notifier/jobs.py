@@ -1,6 +1,7 @@
 """What the notifier does when something is due: send what is owed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from libs.common import testclock
@@ -13,16 +14,27 @@ from services.notifier.clients.contacts import ContactUnavailable
 from services.notifier.domain.notices import (
     NO_ADDRESS,
     NO_POLICY,
+    STAFF,
     UNKNOWN_POLICY,
     Attempt,
     Cover,
     Delayed,
+    Notice,
     Notification,
     Unreachable,
 )
 from services.notifier.settings import NotifierSettings
 
 _UTC = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who a letter goes to. The address is kept no longer than the sending takes."""
+
+    email: str
+    locale: str
+    order_ref: str
 
 
 class NotSentYet(Exception):
@@ -72,12 +84,32 @@ async def _attempt(
     running: Running, settings: NotifierSettings, owed: Notification, cover: Cover | None
 ) -> Attempt:
     notice = owed.notice
+    is_for_staff = notice.recipient == STAFF
+    reader = _staff(running, notice) if is_for_staff else await _customer(running, notice)
+    if not isinstance(reader, Reader):
+        return reader
+    letter = letters.write(
+        notice,
+        locale=reader.locale,
+        order_ref=reader.order_ref,
+        zone=_zone(running, cover),
+    )
+    return await mail.send(
+        settings,
+        letter,
+        notification_id=owed.notification_id,
+        address=reader.email,
+        now=system_now(),
+    )
+
+
+async def _customer(running: Running, notice: Notice) -> Reader | Unreachable | Delayed:
     if notice.policy_id is None:
         return Unreachable(cause=NO_POLICY)
     try:
         contact = await contacts.fetch_contact(
             running.http,
-            settings.policy_url,
+            running.settings.policy_url,
             notice.policy_id,
             headers=running.signer.headers(notice.tenant_id),
         )
@@ -87,19 +119,15 @@ async def _attempt(
         return Unreachable(cause=UNKNOWN_POLICY)
     if not contact.email:
         return Unreachable(cause=NO_ADDRESS)
-    letter = letters.write(
-        notice,
-        locale=contact.locale,
-        order_ref=contact.order_ref,
-        zone=_zone(running, cover),
-    )
-    return await mail.send(
-        settings,
-        letter,
-        notification_id=owed.notification_id,
-        address=contact.email,
-        now=system_now(),
-    )
+    return Reader(email=contact.email, locale=contact.locale, order_ref=contact.order_ref)
+
+
+def _staff(running: Running, notice: Notice) -> Reader | Unreachable:
+    """The tenant's own, in the first of its languages; a sandbox's are its tenant's."""
+    tenant = running.tenants.get(notice.tenant_id)
+    if tenant is None or tenant.staff_email is None:
+        return Unreachable(cause=NO_ADDRESS)
+    return Reader(email=tenant.staff_email, locale=tenant.languages[0], order_ref="")
 
 
 def _zone(running: Running, cover: Cover | None) -> ZoneInfo:

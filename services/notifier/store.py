@@ -236,7 +236,6 @@ def _notification(row: Row) -> Notification:
             claim_id=row["claim_id"],
         ),
         channel=row["channel"],
-        recipient=row["recipient"],
         state=row["state"],
         attempts=row["attempts"],
         cause=row["cause"],

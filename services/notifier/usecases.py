@@ -16,7 +16,7 @@ SEND = "send_notification"
 
 
 async def owe(tx: Tx, notice: Notice) -> None:
-    """The customer is to be told this, once; the sending is due as soon as this is committed.
+    """Its recipient is to be told this, once; the sending is due as soon as this is committed.
 
     It is due since the event was said, which is in the past by every clock: the tenant's test
     clock may be far from the machine's, and may not even be known here yet.

@@ -3,7 +3,7 @@
 import importlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -16,6 +16,8 @@ from deploy.local.stories import STORIES
 from libs.common.events import decode, wire_type
 from libs.common.migrate import SERVICES
 from libs.common.settings import PROGRAMMES, Settings
+from services.notifier.consumers import HANDLERS
+from services.notifier.domain.notices import LETTERS, StaffLetter
 from tests.docs.page import PAGES, ROOT, Page, page, readme
 
 PUBLIC_OF_EACH = {("GET", "/v1/dead-letters"), ("POST", "/v1/dead-letters/replay")}
@@ -213,6 +215,18 @@ def test_every_event_is_in_the_table_and_no_other() -> None:
     rows = readme().rows("Topic", "Type", "When")
 
     assert sorted((_code(topic), _code(kind)) for topic, kind, _ in rows) == sorted(said)
+
+
+def test_every_letter_is_in_the_table_with_its_reader_and_an_event_that_is_read() -> None:
+    letters = {
+        shape.template: "staff" if shape in get_args(StaffLetter) else "customer"
+        for shape in LETTERS
+    }
+    read = {wire.split(".")[2] for wire in HANDLERS}
+    rows = readme().rows("Letter", "To", "From", "What it says")
+
+    assert sorted((_code(name), to) for name, to, _, _ in rows) == sorted(letters.items())
+    assert {event for _, _, said_by, _ in rows for event in said_by.split(", ")} <= read
 
 
 def test_the_example_is_an_event_that_a_consumer_would_read() -> None:

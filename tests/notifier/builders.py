@@ -1,6 +1,7 @@
 """A valid world for the notifier's tests: the producers' own events, and the notices they lead to."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -149,6 +150,70 @@ def payout_sent(**changes: Any) -> claims.PayoutSent:
         **changes,
     }
     return claims.PayoutSent(**values)
+
+
+CLAIM_EVENTS: Mapping[str, Mapping[str, Any]] = {
+    "ClaimWithdrawn": {"peril": "LOSS", "withdrawn_at": NOW},
+    "EvidenceRequested": {
+        "request_id": "req_1",
+        "missing": ("police_report",),
+        "asked_by": "engine",
+        "asked_at": NOW,
+        "info_until": date(2026, 3, 9),
+    },
+    "EvidenceReminded": {
+        "request_id": "req_1",
+        "missing": ("police_report",),
+        "until": date(2026, 3, 9),
+    },
+    "ClaimAppealed": {
+        "appeal_id": "apl_1",
+        "tier": 1,
+        "body": "second_adjudicator",
+        "filed_at": NOW,
+        "decide_by": date(2026, 3, 16),
+    },
+    "AppealDecided": {
+        "appeal_id": "apl_1",
+        "tier": 1,
+        "result": "UPHELD",
+        "payout": myr("0"),
+        "is_final": True,
+        "decided_by": "bob",
+        "decided_at": NOW,
+    },
+    "ClaimOverdue": {"clock": "DECIDE", "level": "BREACH", "due_on": date(2026, 3, 1)},
+    "ApprovalRequested": {
+        "about": "payout",
+        "subject_id": "pyt_1",
+        "why": "",
+        "asked_by": "ann",
+        "asked_at": NOW,
+    },
+    "ClaimClosed": {"outcome": "DENIED", "paid": myr("0"), "closed_at": NOW},
+    "PayoutSettled": {
+        "payout_id": "pyt_1",
+        "amount": myr("250"),
+        "state": "FAILED",
+        "settled_at": NOW,
+    },
+    "AdvancePaid": {"payout_id": "pyt_1", "amount": myr("250"), "paid_at": NOW},
+    "VoucherIssued": {"voucher_id": "vch_1", "amount": myr("80"), "issued_at": NOW},
+    "VoucherLapsed": {"voucher_id": "vch_1", "amount": myr("80"), "lapsed_at": NOW},
+    "RepaymentDue": {
+        "repayment_id": "rpy_1",
+        "why": "PARCEL_FOUND",
+        "amount": myr("125"),
+        "due_at": NOW,
+    },
+}
+
+
+def of_claim(name: str, **changes: Any) -> Event:
+    """The claims service's event of that name, about CLAIM."""
+    usual = {"claim_id": CLAIM, "policy_id": POLICY, **CLAIM_EVENTS[name]}
+    event: Event = getattr(claims, name)(**{**usual, **changes})
+    return event
 
 
 def clock_moved(now: datetime) -> policy.TestClockMoved:

@@ -1,15 +1,18 @@
 """What events make the notifier owe: once, to the right customer, and nothing of what is internal."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from libs.common import deadletter, testclock
 from libs.common.consumer import deliver
+from services.claims.events import Reason
 from services.notifier.consumers import HANDLERS
 from services.notifier.domain.notices import (
     ClaimAnswered,
     ClaimEligible,
+    ClaimInReview,
     CoverBegan,
     NoticeClosed,
     ParcelInterrupted,
@@ -28,6 +31,7 @@ from tests.notifier.builders import (
     claim_notified,
     clock_moved,
     myr,
+    of_claim,
     payout_sent,
     policy_activated,
     policy_cancelled,
@@ -131,46 +135,57 @@ async def test_an_obligation_and_its_deadline_share_the_fate_of_the_inbox(bus: B
     assert letter.parking.cause == "unknown-outcome"
 
 
-async def test_a_proposal_that_waits_for_a_person_is_not_told(bus: Bus) -> None:
+async def test_of_proposals_only_that_somebody_looks_at_it_is_told_and_once(bus: Bus) -> None:
+    denied: dict[str, Any] = {"outcome": "DENIED", "reasons": (Reason(code="LATE_NOTICE"),)}
     await bus.say(
-        claim_decided(decision_id="dec_1", is_settled=False),
-        claim_decided(decision_id="dec_2", is_settled=False, outcome="DENIED"),
+        claim_decided(decision_id="dec_1", is_settled=False, **denied),
+        claim_decided(decision_id="dec_2", is_settled=False),
         claim_decided(decision_id="dec_3", is_settled=False, outcome="REFERRED"),
         claim_decided(decision_id="dec_4", is_settled=True, outcome="REFERRED"),
     )
 
-    assert await bus.owed() == []
-    assert await bus.deadlines() == []
+    [owed] = await bus.owed()
+    assert owed.notice.letter == ClaimInReview(peril="LOSS")
 
 
-async def test_a_question_is_told_before_anybody_settles_it(bus: Bus) -> None:
+async def test_says_whose_answer_a_claim_waits_for(bus: Bus) -> None:
+    awaited = (Reason(code="AWAITING_INSURER"),)
+    await bus.say(claim_decided(outcome="REFERRED", reasons=awaited))
+
+    [owed] = await bus.owed()
+    assert owed.notice.letter == ClaimInReview(peril="LOSS", awaits="AWAITING_INSURER")
+
+
+async def test_what_names_a_day_is_told_before_anybody_settles_it(bus: Bus) -> None:
+    day = date(2026, 3, 20)
+    await bus.say(claim_decided(is_settled=False, outcome="DEFERRED", eligible_on=day))
+
+    [owed] = await bus.owed()
+    assert isinstance(owed.notice.letter, ClaimAnswered)
+    assert owed.notice.letter.eligible_on == day
+
+
+async def test_missing_papers_are_one_letter_that_of_the_request(bus: Bus) -> None:
+    missing = ("police_report",)
     await bus.say(
-        claim_decided(is_settled=False, outcome="INFO_REQUIRED", missing=("police_report",)),
-        claim_decided(
-            is_settled=False,
-            outcome="DEFERRED",
-            decision_id="dec_2",
-            eligible_on=date(2026, 3, 20),
-        ),
+        claim_decided(is_settled=False, outcome="INFO_REQUIRED", missing=missing),
+        claim_decided(is_settled=True, outcome="INFO_REQUIRED", missing=missing),
+        of_claim("EvidenceRequested", missing=missing),
     )
 
-    first, second = [owed.notice.letter for owed in await bus.owed()]
-    assert isinstance(first, ClaimAnswered)
-    assert first.missing == ("police_report",)
-    assert isinstance(second, ClaimAnswered)
-    assert second.eligible_on == date(2026, 3, 20)
+    assert await bus.templates() == ["claim.info_required"]
 
 
 async def test_a_decision_that_says_what_was_told_last_is_no_news(bus: Bus) -> None:
-    missing = {"outcome": "INFO_REQUIRED", "missing": ("police_report",)}
+    held = {"outcome": "ON_HOLD", "reasons": (Reason(code="FREIGHT_UNPAID"),)}
     less = {"outcome": "DEFERRED"}
 
     await bus.say(
-        claim_decided(decision_id="dec_1", **missing),
-        claim_decided(decision_id="dec_2", **missing),
+        claim_decided(decision_id="dec_1", **held),
+        claim_decided(decision_id="dec_2", **held),
         claim_decided(decision_id="dec_3", **less),
-        claim_decided(decision_id="dec_4", **missing),
-        claim_decided(decision_id="dec_5", claim_id="clm_2", **missing),
+        claim_decided(decision_id="dec_4", **held),
+        claim_decided(decision_id="dec_5", claim_id="clm_2", **held),
     )
 
     told = [owed.notice.occasion for owed in await bus.owed()]

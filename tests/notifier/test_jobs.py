@@ -3,12 +3,15 @@
 import asyncio
 import traceback
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fastapi import Response
 
 from libs.common.deadlines import Deadline
 from libs.common.events import decode, with_sequence
+from libs.common.plans.tenants import load_tenants
+from libs.common.settings import Settings
 from services.notifier.domain.notices import Notification
 from services.notifier.usecases import SEND
 from tests.notifier.builders import (
@@ -19,6 +22,7 @@ from tests.notifier.builders import (
     claim_filed,
     clock_moved,
     myr,
+    of_claim,
     payout_sent,
     policy_paid,
 )
@@ -338,3 +342,51 @@ async def test_a_sandbox_with_a_clock_of_its_own_is_written_to_at_once(
     owed = await notifier.only()
     assert owed.state == "SENT"
     assert owed.sent_at == LONG_AGO
+
+
+def with_staff(notifier: Notifier, folder: Path, email: str) -> None:
+    """The notifier's tenants, where MyPoz wants its staff told."""
+    usual = Settings().tenants.read_text()
+    path = folder / "tenants.yaml"
+    path.write_text(usual.replace("  mypoz:\n", f"  mypoz:\n    staff_email: {email}\n"))
+    notifier.running.tenants = load_tenants(path)
+
+
+async def test_staff_are_written_to_at_their_own_address_and_the_claimant_at_theirs(
+    notifier: Notifier, tmp_path: Path
+) -> None:
+    with_staff(notifier, tmp_path, "desk@mypoz.example")
+    await notifier.bus.say(of_claim("ClaimOverdue"))
+
+    await notifier.fire()
+
+    mails = dict(zip(notifier.mail.recipients, notifier.mail.mails, strict=True))
+    assert mails.keys() == {"desk@mypoz.example", "ann@example.test"}
+    assert mails["desk@mypoz.example"]["Subject"].startswith("Overdue since 2026-03-01")
+    assert "late (order SO-77)" in mails["ann@example.test"]["Subject"]
+    assert {owed.state for owed in await notifier.bus.owed()} == {"SENT"}
+
+
+async def test_staff_hear_of_a_claim_on_no_policy_and_nobody_is_asked_for_them(
+    notifier: Notifier, tmp_path: Path
+) -> None:
+    with_staff(notifier, tmp_path, "desk@mypoz.example")
+    await notifier.bus.say(of_claim("ApprovalRequested", policy_id=""))
+
+    await notifier.fire()
+
+    assert notifier.mail.recipients == ["desk@mypoz.example"]
+    assert notifier.policies.callers == []
+
+
+async def test_where_a_tenant_wants_no_letters_for_its_staff_they_are_skipped(
+    notifier: Notifier,
+) -> None:
+    await notifier.bus.say(of_claim("ApprovalRequested"))
+
+    await notifier.fire()
+
+    owed = await notifier.only()
+    assert (owed.state, owed.cause, owed.recipient) == ("SKIPPED", "NO_ADDRESS", "staff")
+    assert notifier.mail.mails == []
+    assert await notifier.bus.deadlines() == []

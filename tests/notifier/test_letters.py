@@ -1,5 +1,6 @@
 """Letters: every template in every language says its facts, and nothing foreign gets in."""
 
+import html
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -22,7 +23,6 @@ from services.notifier.domain.notices import (
     CoverVoided,
     Letter,
     Line,
-    MoneySent,
     NoticeClosed,
     PapersAsked,
     ParcelInterrupted,
@@ -34,6 +34,7 @@ from services.notifier.domain.notices import (
 )
 from services.notifier.domain.words import ENGLISH
 from tests.notifier.builders import CLAIM, NOW, POLICY, a_notice, an_answer, myr
+from tests.notifier.claim_letters import LETTERS_ON_CLAIMS
 
 KUALA_LUMPUR = ZoneInfo("Asia/Kuala_Lumpur")
 
@@ -41,6 +42,7 @@ LINES = (
     Line(label="GROSS", after=Decimal(300)),
     Line(label="CAP_INSURED", before=Decimal(300), after=Decimal(250)),
 )
+A_DAY = date(2026, 3, 20)
 NEEDED = ("police_report|outer_packaging_photos+weight_photo", "carrier_loss_letter")
 
 
@@ -81,7 +83,6 @@ EXAMPLES: list[Letter] = [
     CoverBegan(insured_value=myr("1000"), premium=myr("38"), cover_start=NOW),
     CoverCancelled(reason="CUSTOMER_CANCEL", refund=myr("38"), cancelled_at=NOW),
     CoverCancelled(reason="SOMETHING_NEW", refund=myr("0"), cancelled_at=NOW),
-    ClaimReceived(peril="LOSS", filed_at=NOW),
     an_answer(),
     an_answer(caps=("CAP_INSURED",), notes=("BIY_NOT_MARKED",), lines=LINES),
     an_answer(instrument="voucher", peril="RETURN"),
@@ -89,15 +90,12 @@ EXAMPLES: list[Letter] = [
         outcome="DENIED", payout=myr("0"), reasons=("LATE_NOTICE", "EXCLUDED_CAUSE:riot")
     ),
     an_answer(outcome="DENIED", payout=myr("0"), reasons=("NO_RESIDUAL_LOSS",), lines=LINES),
-    an_answer(
-        outcome="INFO_REQUIRED",
-        payout=myr("0"),
-        missing=("police_report|outer_packaging_photos+weight_photo", "carrier_loss_letter"),
-    ),
+    an_answer(rule_ids=("MP-34",), appeal_until=A_DAY, appeal_body="second_adjudicator"),
+    an_answer(outcome="DENIED", payout=myr("0"), appeal_until=A_DAY),
     an_answer(outcome="DEFERRED", payout=myr("0"), eligible_on=date(2026, 3, 20)),
     an_answer(outcome="DEFERRED", payout=myr("0"), reasons=("TOO_EARLY",)),
     an_answer(outcome="ON_HOLD", payout=myr("0"), reasons=("FREIGHT_UNPAID",)),
-    MoneySent(amount=myr("250"), instrument="cash", sent_at=NOW),
+    *LETTERS_ON_CLAIMS,
 ]
 
 
@@ -136,6 +134,23 @@ def test_a_letter_without_an_order_number_or_claim_has_no_holes(letter: Letter) 
     assert "Claim:" not in written.text
 
 
+@pytest.mark.parametrize("letter", EXAMPLES, ids=lambda letter: letter.template)
+def test_the_html_says_what_the_text_says_and_sets_only_the_last_lines_apart(
+    letter: Letter,
+) -> None:
+    written = write(letter)
+    whole, foot = written.html.split("<div ")
+    shown = html.unescape(re.sub(r"<br>|</li>|</p>|</div>", "\n", whole.split("<body")[1]))
+    body, last = re.sub(r"<[^>]*>|^[^>]*>", "", shown), html.unescape(foot)
+    *paragraphs, about, automatic = written.text.strip().split("\n\n")
+
+    for line in "\n".join(paragraphs).splitlines():
+        assert line.removeprefix("- ") in body
+    for line in (*about.splitlines(), automatic):
+        assert line in last
+        assert line not in body
+
+
 def test_says_what_is_covered_since_when_on_the_readers_clock() -> None:
     written = write(
         CoverBegan(
@@ -151,47 +166,45 @@ def test_says_what_is_covered_since_when_on_the_readers_clock() -> None:
     assert "premium of RM 46.91" in written.text
 
 
-def test_says_why_a_claim_is_declined_and_that_there_is_an_appeal() -> None:
+def test_says_why_a_claim_is_declined_on_which_clauses_and_how_to_appeal() -> None:
     written = write(
         an_answer(
-            outcome="DENIED", payout=myr("0"), reasons=("LATE_NOTICE", "EXCLUDED_CAUSE:riot")
+            outcome="DENIED",
+            payout=myr("0"),
+            reasons=("LATE_NOTICE", "EXCLUDED_CAUSE:riot"),
+            rule_ids=("MP-31", "MP-32"),
+            appeal_until=A_DAY,
+            appeal_body="second_adjudicator",
         )
     )
 
     assert written.subject == "Your claim for loss of the parcel: declined (order SO-77)"
     assert "The reason:\n- We were told too late." in written.text
     assert "We also noted:\n- What caused it is not covered: riot." in written.text
-    assert "you may appeal" in written.text
+    assert "The clauses of your insurance that it rests on: MP-31, MP-32." in written.text
+    assert "you may appeal until the end of 2026-03-20: tell the shop" in written.text
+    assert "decided by a person who has not decided on it before." in written.text
     assert "RM" not in written.text
+
+
+def test_promises_no_appeal_that_nobody_told_of() -> None:
+    declined, approved = write(an_answer(outcome="DENIED")), write(an_answer())
+
+    assert "ask the shop that arranged your insurance what you can do" in declined.text
+    for written in (declined, approved):
+        assert "appeal" not in written.text
 
 
 def test_says_how_the_amount_comes_about() -> None:
     written = write(an_answer(caps=("CAP_INSURED",), lines=LINES))
 
     assert "partially approved" in written.subject
-    assert "You receive RM 250.00 (payment)" in written.text
+    assert "In all it pays RM 250.00 (payment)." in written.text
     assert "Please note:\n- No more than the insured value can be paid." in written.text
     assert (
         "- Amount by the plan's formula: RM 300.00\n"
         "- After the limit of the insured value: RM 250.00\n" in written.text
     )
-
-
-def test_says_what_is_missing_and_who_has_to_bring_it() -> None:
-    written = write(
-        an_answer(
-            outcome="INFO_REQUIRED",
-            payout=myr("0"),
-            missing=("police_report|weight_photo", "unboxing_video", "carrier_loss_letter"),
-        )
-    )
-
-    assert (
-        "Please send us:\n"
-        "- a police report, or a photo of the parcel on a scale\n"
-        "- the unboxing video\n" in written.text
-    )
-    assert "you need not:\n- the carrier's letter about the loss\n" in written.text
 
 
 def test_says_what_the_carrier_said_what_is_needed_and_by_when() -> None:

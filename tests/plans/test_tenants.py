@@ -61,6 +61,21 @@ def test_an_adjudicator_may_approve_what_needs_no_second_person_unless_it_says_o
         assert shop.adjudicator_limit == Money(limit, "JPY")
 
 
+def test_staff_are_written_to_where_the_tenant_says_and_a_sandboxs_too(tmp_path: Path) -> None:
+    usual = '{name: S, plans: [a], currency: JPY, languages: [ja], four_eyes_above: "9000"'
+    told = load_tenants(tenant_file(tmp_path, usual + ", staff_email: desk@shop.example}"))
+    untold = load_tenants(tenant_file(tmp_path, usual + "}"))
+
+    for tenant_id, tenants, email in (
+        ("shop", told, "desk@shop.example"),
+        ("sbx-shop-1", told, "desk@shop.example"),
+        ("shop", untold, None),
+    ):
+        tenant = tenants.get(tenant_id)
+        assert tenant is not None
+        assert tenant.staff_email == email
+
+
 def test_a_sandbox_sells_what_its_tenant_sells_under_its_own_id(tenants: Tenants) -> None:
     sandbox, original = tenants.get("sbx-cssbuy-7f3A_x-1"), tenants.get("cssbuy")
 
@@ -105,6 +120,11 @@ def test_anybody_else_is_unknown(tenants: Tenants, tenant_id: str) -> None:
         (
             "{name: S, plans: [a], currency: USD, languages: [en], four_eyes_above: 0.5}",
             "quotes",
+        ),
+        (
+            '{name: S, plans: [a], currency: USD, languages: [en], four_eyes_above: "1", '
+            'staff_email: "desk@shop, boss@shop"}',
+            "no address",
         ),
     ],
 )

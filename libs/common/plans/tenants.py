@@ -15,6 +15,8 @@ STRAIGHT_THROUGH_LIMIT = Decimal(500)
 
 _TENANT_ID = re.compile(r"[a-z][a-z0-9]{0,39}")
 _LANGUAGE = re.compile(r"[a-z]{2}(-[A-Z][A-Za-z]{1,3})?")
+# Of one mailbox, in letters that every mail server takes.
+_EMAIL = re.compile(r"[!-?A-~]+@[!-?A-~]+")
 _SANDBOX = re.compile(r"sbx-([a-z][a-z0-9]{0,39})-([A-Za-z0-9_-]{1,64})")
 
 
@@ -40,6 +42,8 @@ class Tenant:
     adjudicator_limit: Money
     # Whether a policy is bound only once the customer's opt-in is recorded.
     requires_consent: bool = False
+    # Where its staff are told what waits for them; None where nobody wants to be.
+    staff_email: str | None = None
 
     @property
     def is_sandbox(self) -> bool:
@@ -74,7 +78,7 @@ def _tenant(name: str, entry: Entry) -> Tenant:
         entry.fail(f"{name!r} is no tenant id: lower case letters and digits")
     fields = entry.fields(
         required="name plans currency languages four_eyes_above",
-        optional="straight_through_limit adjudicator_limit requires_consent",
+        optional="straight_through_limit adjudicator_limit requires_consent staff_email",
     )
     languages = fields["languages"].texts()
     for language in languages:
@@ -100,6 +104,7 @@ def _tenant(name: str, entry: Entry) -> Tenant:
         ),
         adjudicator_limit=_money(fields["currency"], authority.decimal(), currency),
         requires_consent="requires_consent" in fields and fields["requires_consent"].flag(),
+        staff_email=_email(fields["staff_email"]) if "staff_email" in fields else None,
     )
 
 
@@ -112,6 +117,13 @@ def check_plans(tenants: Tenants, known: Mapping[str, object], path: Path) -> No
             if plan not in known:
                 place = entries[tenant.tenant_id].mapping()["plans"]
                 place.fail(f"there is no plan {plan!r}{hint(plan, known)}")
+
+
+def _email(place: Entry) -> str:
+    text = place.text()
+    if not _EMAIL.fullmatch(text):
+        place.fail(f"{text!r} is no address such as claims@example.com")
+    return text
 
 
 def _money(place: Entry, amount: Decimal, currency: str) -> Money:

@@ -123,4 +123,9 @@ CHINESE: Final[Mapping[str, Mapping[str, str]]] = {
         "rail": "铁路",
         "road": "公路",
     },
+    "body": {
+        "second_adjudicator": "未参与原决定的另一名工作人员",
+        "claims_manager_panel": "理赔经理小组",
+        "independent_reviewer": "独立评审人",
+    },
 }

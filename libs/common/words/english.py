@@ -124,4 +124,10 @@ ENGLISH: Final[Mapping[str, Mapping[str, str]]] = {
         "rail": "rail",
         "road": "road",
     },
+    # Who decides an appeal: the plans' own words.
+    "body": {
+        "second_adjudicator": "a person who has not decided on it before",
+        "claims_manager_panel": "a panel of claims managers",
+        "independent_reviewer": "an independent reviewer",
+    },
 }

@@ -125,4 +125,9 @@ MALAY: Final[Mapping[str, Mapping[str, str]]] = {
         "rail": "rel",
         "road": "jalan raya",
     },
+    "body": {
+        "second_adjudicator": "pegawai lain yang tidak membuat keputusan terdahulu",
+        "claims_manager_panel": "panel pengurus tuntutan",
+        "independent_reviewer": "penyemak bebas",
+    },
 }

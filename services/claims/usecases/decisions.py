@@ -24,6 +24,7 @@ from services.claims import store
 from services.claims.domain import (
     Eligibility,
     adjudicate,
+    appeal,
     appeals,
     approvals,
     eligibility_of,
@@ -531,6 +532,9 @@ async def record(
         decided_by=decided_by,
         now=now,
     )
+    # Of one that an appeal brought, AppealDecided says what can be done next.
+    if filed.state != "UNDER_APPEAL":
+        event = _with_appeal(event, proposal.plan)
     await announce(tx, decided, event, now=now)
     await _watch(tx, decided, decision, request if is_held else None)
     if second is not None:
@@ -632,6 +636,17 @@ async def _watch(
             tenant_id=filed.tenant_id, kind=LOOK_AGAIN, subject=filed.claim_id, due_at=due_at
         ),
     )
+
+
+def _with_appeal(event: ClaimDecided, plan: Plan) -> ClaimDecided:
+    """Until when and to whom a decision that stands may be appealed, where the plan has it."""
+    is_final = event.outcome in (Outcome.APPROVED, Outcome.DENIED)
+    if not (event.is_settled and is_final and event.policy_id):
+        return event
+    first = appeal(plan, {"previous_decided_at": event.decided_at})
+    if not first.accepted:
+        return event
+    return msgspec.structs.replace(event, appeal_until=first.file_by, appeal_body=first.body)
 
 
 def is_still(latest: KeptDecision, decision: Decision) -> bool:

@@ -97,6 +97,7 @@ async def send_payout(
         instrument=payout.instrument,
         sent_at=now,
         attempt=out.attempt,
+        kind=payout.kind,
     )
     await announce(tx, filed, sent, now=now)
 

@@ -35,7 +35,7 @@ class Written:
 
 
 def write(notice: Notice, *, locale: str, order_ref: str, zone: ZoneInfo) -> Written:
-    """The notice as its customer reads it, times in `zone`.
+    """The notice as its recipient reads it, times in `zone`.
 
     A template that names what the letter lacks raises UndefinedError rather than leave a hole.
     """
@@ -46,6 +46,7 @@ def write(notice: Notice, *, locale: str, order_ref: str, zone: ZoneInfo) -> Wri
             letter=notice.letter,
             policy_id=notice.policy_id,
             claim_id=notice.claim_id,
+            tenant_id=notice.tenant_id,
             order_ref=order_ref,
             language=language,
             zone=zone,
@@ -55,7 +56,9 @@ def write(notice: Notice, *, locale: str, order_ref: str, zone: ZoneInfo) -> Wri
         subject=" ".join(subject),
         text="\n\n".join("\n".join(lines) for lines in paragraphs) + "\n",
         html=_html.get_template("layout.html.jinja").render(
-            language=language, subject=" ".join(subject), blocks=map(_block, paragraphs)
+            language=language,
+            subject=" ".join(subject),
+            blocks=[_block(paragraph) for paragraph in paragraphs],
         ),
         language=language,
     )

@@ -3,13 +3,14 @@
 from libs.common.consumer import Handlers, reads
 from libs.common.service import Running
 from libs.common.testclock import TestClockMoved, on_test_clock_moved
-from services.notifier.consumers import claims, policies
+from services.notifier.consumers import claims, money, policies
 
 TOPICS = ("policies", "claims")
 
 HANDLERS: Handlers = {
     **policies.HANDLERS,
     **claims.HANDLERS,
+    **money.HANDLERS,
     **dict([reads(TestClockMoved, on_test_clock_moved)]),
 }
 

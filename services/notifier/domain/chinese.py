@@ -75,6 +75,11 @@ CHINESE: Final[Mapping[str, Mapping[str, str]]] = {
         "CAP_BIY": "自购商品的赔付按重量和价值限额。",
         "CAP_ACTUAL_VALUE": "以商品实际价值为准。",
         "NO_RESIDUAL_LOSS": "扣除其他赔付后，已无剩余损失。",
+        "OVER_LIMIT": "价值超过了可投保的最高金额。",
+        "OVER_VALUE": "保险金额远高于申报价值。",
+        "APPEAL_LATE": "申诉超过了期限。",
+        "APPEAL_TIER_SKIPPED": "须先对前一级申诉作出决定。",
+        "APPEAL_EXHAUSTED": "已无进一步的申诉途径。",
         "PARCEL_FOUND": "已再次收到包裹的消息。",
         "OTHER": "存在其他原因（{detail}）。",
     },
@@ -110,5 +115,21 @@ CHINESE: Final[Mapping[str, Mapping[str, str]]] = {
     "reversal": {
         "REFUNDED": "该款项已退还给您",
         "DISPUTE_LOST": "该付款经争议处理后已退还给您",
+    },
+    "repayment_why": {
+        "CARRIER_PAID_LATE": "承运商也向您作了赔付，两项合计超过损失",
+        "PARCEL_FOUND": "赔付之后包裹被找到",
+        "FRAUD": "赔付所依据的陈述不真实",
+    },
+    "clock": {
+        "DECIDE": "理赔决定",
+        "PAY": "付款",
+        "ADVANCE": "预付款",
+        "CARRIER_REPLY": "承运商答复",
+        "APPEAL_DECIDE": "申诉决定",
+    },
+    "approval": {
+        "decision": "决定",
+        "payout": "付款",
     },
 }

@@ -126,4 +126,23 @@ ENGLISH: Final[Mapping[str, Mapping[str, str]]] = {
         "REFUNDED": "the payment was refunded to you",
         "DISPUTE_LOST": "the payment was disputed and returned to you",
     },
+    # Why the customer owes money back.
+    "repayment_why": {
+        "CARRIER_PAID_LATE": "the carrier has paid you as well, and together it is more than the loss",
+        "PARCEL_FOUND": "the parcel was found after the claim had been paid",
+        "FRAUD": "the claim was paid on false statements",
+    },
+    # What should have been done by the day that passed.
+    "clock": {
+        "DECIDE": "decision on the claim",
+        "PAY": "payment",
+        "ADVANCE": "advance",
+        "CARRIER_REPLY": "carrier's answer",
+        "APPEAL_DECIDE": "decision on the appeal",
+    },
+    # What a second person has to agree to.
+    "approval": {
+        "decision": "a decision",
+        "payout": "a payout",
+    },
 }

@@ -66,6 +66,27 @@ MALAY: Final[Mapping[str, Mapping[str, str]]] = {
         "CAP_TOTAL_VALUE": "Bersama bayaran syarikat penghantaran, jumlahnya tidak melebihi nilai "
         "barang.",
         "NO_RESIDUAL_LOSS": "Selepas bayaran pihak lain, tiada kerugian yang tinggal.",
+        "MODE_NOT_COVERED": "Ini tidak dilindungi untuk cara pengangkutan ini.",
+        "BENEFIT_USED": "Manfaat ini telah digunakan.",
+        "FALSE_EVIDENCE": "Bukti yang diberikan tidak benar.",
+        "WATERPROOF_NOT_SELECTED": "Pembungkusan kalis air tidak dipilih untuk bungkusan ini.",
+        "MINOR_DEFORMATION": "Kerosakan itu hanyalah perubahan bentuk kecil, yang tidak dilindungi.",
+        "BIY_NOT_MARKED": "Barang yang anda beli sendiri tidak diisytiharkan sebagai barang sedemikian.",
+        "AWAITING_CARRIER": "Kami sedang menunggu jawapan syarikat penghantaran.",
+        "AWAITING_INSURER": "Kami sedang menunggu jawapan penanggung insurans.",
+        "CAP_TIER": "Bayaran tidak melebihi peratusan bagi nilai ini.",
+        "CAP_DELAY_PCT": "Bagi kelewatan, hanya sebahagian daripada nilai diinsuranskan atau "
+        "tambang dibayar.",
+        "CAP_DELAY_ABS": "Bagi kelewatan, bayaran untuk setiap pesanan ada had tetap.",
+        "CAP_INSURER_APPROVED": "Bayaran tidak melebihi jumlah yang diluluskan oleh penanggung "
+        "insurans.",
+        "CAP_BIY": "Bagi barang yang anda beli sendiri, bayaran dihadkan mengikut berat dan nilai.",
+        "CAP_ACTUAL_VALUE": "Nilai sebenar barang yang dikira.",
+        "OVER_LIMIT": "Nilainya melebihi nilai tertinggi yang boleh diinsuranskan.",
+        "OVER_VALUE": "Nilai diinsuranskan jauh melebihi nilai yang diisytiharkan.",
+        "APPEAL_LATE": "Rayuan dibuat selepas tarikh akhirnya.",
+        "APPEAL_TIER_SKIPPED": "Rayuan sebelum ini perlu diputuskan dahulu.",
+        "APPEAL_EXHAUSTED": "Tiada rayuan selanjutnya.",
         "PARCEL_FOUND": "Terdapat berita tentang bungkusan: ia telah dikesan semula.",
         "OTHER": "Terdapat sebab lain ({detail}).",
     },
@@ -101,5 +122,22 @@ MALAY: Final[Mapping[str, Mapping[str, str]]] = {
     "reversal": {
         "REFUNDED": "bayaran itu telah dikembalikan kepada anda",
         "DISPUTE_LOST": "bayaran itu dipertikaikan dan telah dikembalikan kepada anda",
+    },
+    "repayment_why": {
+        "CARRIER_PAID_LATE": "syarikat penghantaran juga telah membayar anda, dan jumlahnya "
+        "melebihi kerugian",
+        "PARCEL_FOUND": "bungkusan ditemui selepas tuntutan dibayar",
+        "FRAUD": "tuntutan dibayar berdasarkan maklumat yang tidak benar",
+    },
+    "clock": {
+        "DECIDE": "keputusan tuntutan",
+        "PAY": "bayaran",
+        "ADVANCE": "bayaran pendahuluan",
+        "CARRIER_REPLY": "jawapan syarikat penghantaran",
+        "APPEAL_DECIDE": "keputusan rayuan",
+    },
+    "approval": {
+        "decision": "keputusan",
+        "payout": "bayaran",
     },
 }

@@ -1,4 +1,4 @@
-"""What a customer is told of which event, and what becomes of a notification that is owed.
+"""What a customer or the staff are told of which event, and what becomes of what is owed.
 
     event -> Notice (owed once an occasion) -> attempts -> SENT, SKIPPED or FAILED
 
@@ -7,16 +7,35 @@ Letters hold facts only; the words for them are in `words` and the templates.
 
 from services.notifier.domain.notices.claims import (
     SILENCE,
+    AppealAnswered,
+    AppealReceived,
     ClaimAnswered,
     ClaimEligible,
+    ClaimInReview,
+    ClaimLate,
     ClaimReceived,
+    ClaimTakenBack,
     Line,
-    MoneySent,
     NoticeClosed,
+    PapersStillWanted,
+    PapersWanted,
     ParcelInterrupted,
     Step,
     UnknownOutcome,
+    is_broken,
+    is_counted_on,
+    is_in_review,
     is_told,
+)
+from services.notifier.domain.notices.money import (
+    AdvanceArrived,
+    MoneyNotSent,
+    MoneySent,
+    RepaymentAsked,
+    VoucherGiven,
+    VoucherOver,
+    is_sending_told,
+    is_settlement_told,
 )
 from services.notifier.domain.notices.notifications import (
     BAD_ADDRESS,
@@ -25,6 +44,7 @@ from services.notifier.domain.notices.notifications import (
     MAIL,
     NO_ADDRESS,
     NO_POLICY,
+    STAFF,
     UNKNOWN_POLICY,
     Attempt,
     Delayed,
@@ -36,6 +56,7 @@ from services.notifier.domain.notices.notifications import (
     State,
     Unreachable,
     occasion_at,
+    occasion_on,
     settle,
 )
 from services.notifier.domain.notices.policies import (
@@ -54,6 +75,11 @@ from services.notifier.domain.notices.policies import (
     is_in_force,
     is_refund_told,
 )
+from services.notifier.domain.notices.staff import (
+    ApprovalWanted,
+    PromiseBroken,
+    StaffLetter,
+)
 
 __all__ = [
     "BAD_ADDRESS",
@@ -63,11 +89,19 @@ __all__ = [
     "NO_ADDRESS",
     "NO_POLICY",
     "SILENCE",
+    "STAFF",
     "UNKNOWN_POLICY",
+    "AdvanceArrived",
+    "AppealAnswered",
+    "AppealReceived",
+    "ApprovalWanted",
     "Attempt",
     "ClaimAnswered",
     "ClaimEligible",
+    "ClaimInReview",
+    "ClaimLate",
     "ClaimReceived",
+    "ClaimTakenBack",
     "Cover",
     "CoverBegan",
     "CoverCancelled",
@@ -77,15 +111,21 @@ __all__ = [
     "Delivered",
     "Letter",
     "Line",
+    "MoneyNotSent",
     "MoneySent",
     "Notice",
     "NoticeClosed",
     "Notification",
     "PapersAsked",
+    "PapersStillWanted",
+    "PapersWanted",
     "ParcelInterrupted",
     "PremiumTakenBack",
+    "PromiseBroken",
     "RefundPromised",
     "Refused",
+    "RepaymentAsked",
+    "StaffLetter",
     "State",
     "Step",
     "TopUpAsked",
@@ -93,10 +133,18 @@ __all__ = [
     "TopUpStillDue",
     "UnknownOutcome",
     "Unreachable",
+    "VoucherGiven",
+    "VoucherOver",
     "cover_began",
+    "is_broken",
+    "is_counted_on",
     "is_in_force",
+    "is_in_review",
     "is_refund_told",
+    "is_sending_told",
+    "is_settlement_told",
     "is_told",
     "occasion_at",
+    "occasion_on",
     "settle",
 ]

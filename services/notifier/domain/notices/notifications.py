@@ -1,16 +1,30 @@
 """A notice that is owed, and what becomes of it."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 from services.notifier.domain.notices.claims import (
+    AppealAnswered,
+    AppealReceived,
     ClaimAnswered,
     ClaimEligible,
+    ClaimInReview,
+    ClaimLate,
     ClaimReceived,
-    MoneySent,
+    ClaimTakenBack,
     NoticeClosed,
+    PapersStillWanted,
+    PapersWanted,
     ParcelInterrupted,
+)
+from services.notifier.domain.notices.money import (
+    AdvanceArrived,
+    MoneyNotSent,
+    MoneySent,
+    RepaymentAsked,
+    VoucherGiven,
+    VoucherOver,
 )
 from services.notifier.domain.notices.policies import (
     CoverBegan,
@@ -24,11 +38,12 @@ from services.notifier.domain.notices.policies import (
     TopUpLapsed,
     TopUpStillDue,
 )
+from services.notifier.domain.notices.staff import ApprovalWanted, PromiseBroken, StaffLetter
 
 State = Literal["PENDING", "SENT", "SKIPPED", "FAILED"]
 
 MAIL = "mail"
-CUSTOMER = "customer"
+CUSTOMER, STAFF = "customer", "staff"
 
 # Why nobody could be told: the cause of a SKIPPED notification.
 NO_POLICY = "NO_POLICY"
@@ -51,8 +66,21 @@ Letter = (
     | ParcelInterrupted
     | NoticeClosed
     | ClaimReceived
+    | ClaimInReview
+    | PapersWanted
+    | PapersStillWanted
     | ClaimAnswered
+    | ClaimTakenBack
+    | ClaimLate
+    | AppealReceived
+    | AppealAnswered
     | MoneySent
+    | MoneyNotSent
+    | AdvanceArrived
+    | VoucherGiven
+    | VoucherOver
+    | RepaymentAsked
+    | StaffLetter
 )
 LETTERS: tuple[type[Letter], ...] = (
     PapersAsked,
@@ -69,14 +97,28 @@ LETTERS: tuple[type[Letter], ...] = (
     ParcelInterrupted,
     NoticeClosed,
     ClaimReceived,
+    ClaimInReview,
+    PapersWanted,
+    PapersStillWanted,
     ClaimAnswered,
+    ClaimTakenBack,
+    ClaimLate,
+    AppealReceived,
+    AppealAnswered,
     MoneySent,
+    MoneyNotSent,
+    AdvanceArrived,
+    VoucherGiven,
+    VoucherOver,
+    RepaymentAsked,
+    PromiseBroken,
+    ApprovalWanted,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something to be told to the customer once an `occasion`: the id of what happened."""
+    """Something to be told to its recipient once an `occasion`: the id of what happened."""
 
     tenant_id: str
     event_id: str
@@ -86,10 +128,20 @@ class Notice:
     policy_id: str | None
     claim_id: str | None = None
 
+    @property
+    def recipient(self) -> str:
+        """Who reads it: the letter's kind says."""
+        return STAFF if isinstance(self.letter, StaffLetter) else CUSTOMER
+
 
 def occasion_at(thing_id: str, at: datetime) -> str:
     """The occasion of what comes about more than once for a thing, each time at an instant."""
     return f"{thing_id}@{at.astimezone(UTC).isoformat()}"
+
+
+def occasion_on(thing_id: str, day: date) -> str:
+    """The occasion of what comes about more than once for a thing, each time on a day."""
+    return f"{thing_id}@{day.isoformat()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +151,15 @@ class Notification:
     notification_id: str
     notice: Notice
     channel: str = MAIL
-    recipient: str = CUSTOMER
     state: State = "PENDING"
     attempts: int = 0
     cause: str | None = None
     sent_at: datetime | None = None
     address: str | None = None
+
+    @property
+    def recipient(self) -> str:
+        return self.notice.recipient
 
     @property
     def key(self) -> str:

@@ -412,9 +412,4 @@ CHINESE: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "then": {"destroy_or_store": "我们可以销毁包裹，或向您收取保管费"},
     "who": {"customer": "您"},
-    "body": {
-        "second_adjudicator": "未参与原决定的另一名工作人员",
-        "claims_manager_panel": "理赔经理小组",
-        "independent_reviewer": "独立评审人",
-    },
 }

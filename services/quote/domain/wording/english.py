@@ -459,9 +459,4 @@ ENGLISH: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "then": {"destroy_or_store": "we may destroy it, or charge you for storing it"},
     "who": {"customer": "you"},
-    "body": {
-        "second_adjudicator": "a person who has not decided on it before",
-        "claims_manager_panel": "a panel of claims managers",
-        "independent_reviewer": "an independent reviewer",
-    },
 }

@@ -462,9 +462,4 @@ MALAY: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "then": {"destroy_or_store": "kami boleh memusnahkannya, atau mengenakan bayaran simpanan"},
     "who": {"customer": "anda"},
-    "body": {
-        "second_adjudicator": "pegawai lain yang tidak membuat keputusan terdahulu",
-        "claims_manager_panel": "panel pengurus tuntutan",
-        "independent_reviewer": "penyemak bebas",
-    },
 }
