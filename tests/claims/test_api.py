@@ -461,3 +461,17 @@ async def test_every_stored_decision_is_made_again_from_its_stored_facts(desk: D
         remade = msgspec.json.decode(msgspec.json.encode(decision))
         assert remade == msgspec.json.decode(row["decision"])
         assert decision.payout.amount_minor == row["payout_minor"]
+
+
+async def test_q39_a_second_shipment_needs_a_policy_of_its_own(asking_desk: Desk) -> None:
+    await asking_desk.at("2024-03-05T01:00")
+    first = tracked(returned_at="2024-03-01T01:00", last_update_at="2024-03-01T01:00")
+    await asking_desk.hears(*way_of(tracking=first))
+    returned = await asking_desk.a_claim("RETURN")
+    assert returned["decision"]["outcome"] == "APPROVED"
+
+    body = {"tracking_number": "SECOND-SHIPMENT", "carrier": "ems", "peril": "LOSS"}
+    lost = (await asking_desk.post("/v1/claims", body)).json()
+
+    assert (lost["policy_id"], lost["state"]) == (None, "DENIED")
+    assert lost["decision"]["reasons"][0]["code"] == "NOT_INSURED"

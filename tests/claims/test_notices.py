@@ -344,7 +344,7 @@ async def test_silence_that_is_over_when_it_is_heard_of_is_noticed_at_once(desk:
 @pytest.mark.parametrize(
     ("line", "silent_at"), [("EMS", "2024-01-17T16:00"), ("SEA", "2024-01-29T16:00")]
 )
-async def test_tk_12_a_known_disruption_of_the_line_moves_the_day(
+async def test_tk_12_q26_a_known_disruption_of_the_line_moves_the_day(
     app_of: AppOf, db_of: DbOf, token: Token, tmp_path: Path, line: str, silent_at: str
 ) -> None:
     plan = with_jsx_lines(tmp_path)

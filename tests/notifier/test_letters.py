@@ -278,7 +278,7 @@ def test_says_from_when_it_may_be_claimed() -> None:
     assert "depends on something that has not happened yet" in undated.text
 
 
-def test_writes_in_the_readers_language() -> None:
+def test_q48_writes_in_the_readers_language() -> None:
     chinese = write(an_answer(), locale="zh-CN")
     malay = write(an_answer(), locale="ms-MY")
 

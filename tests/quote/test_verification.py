@@ -296,7 +296,7 @@ async def test_mp_12_a_confirmed_price_can_be_accepted_for_the_days_of_a_price(
     assert late["state"] == "EXPIRED"
 
 
-async def test_mp_17_the_lower_of_value_and_payment_counts_up_to_the_plans_cap(
+async def test_mp_17_q13_the_lower_of_value_and_payment_counts_up_to_the_plans_cap(
     desk: Desk,
 ) -> None:
     cheaper, dearer = await desk.asked_and_proven(), await desk.asked_and_proven()

@@ -65,7 +65,7 @@ async def test_bm_03_who_has_not_bought_it_has_no_cover(shop: Shop) -> None:
         (900_000, 15_000),
     ],
 )
-async def test_bm_04_three_percent_of_at_most_5000_dollars_and_at_least_one(
+async def test_bm_04_q1_three_percent_of_at_most_5000_dollars_and_at_least_one(
     shop: Shop, cents: int, premium: int
 ) -> None:
     offer = await shop.asked(cents)

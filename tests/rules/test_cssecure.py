@@ -142,7 +142,7 @@ async def test_cs_07_goods_and_shipping_are_insured_together(shop: Shop) -> None
     assert minor_of(offer["insured_value"]) == 62_000
 
 
-async def test_cs_08_above_the_sum_is_warned_of_and_above_half_as_much_again_refused(
+async def test_cs_08_q40_above_the_sum_is_warned_of_and_above_half_as_much_again_refused(
     shop: Shop,
 ) -> None:
     """Worth 500.00 and shipped for 120.02: 620.02, and 930.03."""

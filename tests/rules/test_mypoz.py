@@ -153,7 +153,7 @@ async def test_mp_12_complete_papers_make_the_fee_due_on_the_customers_order(
     assert answered(await shop.pay(PREMIUM, is_automatic=True))["state"] == "ACTIVE"
 
 
-async def test_mp_13_g_07_papers_have_seven_working_days_without_weekend_and_holiday(
+async def test_mp_13_g_07_q25_papers_have_seven_working_days_without_weekend_and_holiday(
     shop_of: ShopOf,
 ) -> None:
     """From Monday over a weekend, and over Friday the tenth, a day off: until Thursday week."""

@@ -63,7 +63,7 @@ async def test_tk_04_goods_above_700_yuan_get_a_hint_that_blocks_nothing(shop: S
     ("insured", "premium"),
     [(1, 100), (5_024, 100), (5_025, 101), (120_000, 2_400), (1_000_000, 20_000)],
 )
-async def test_tk_05_two_percent_of_the_insured_value_and_at_least_one_yuan(
+async def test_tk_05_q3_two_percent_of_the_insured_value_and_at_least_one_yuan(
     shop: Shop, insured: int, premium: int
 ) -> None:
     offer = await shop.insured(insured)
