@@ -1,7 +1,6 @@
 """Discretionary reasons set aside by two people, in writing (G-13, Q44)."""
 
 import asyncio
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +8,9 @@ import msgspec
 import pytest
 
 from libs.common.plans.codes import Outcome
+from libs.common.plans.reading import read_plan_bytes
 from libs.common.plans.wire import from_wire
+from libs.common.settings import PROGRAMMES
 from services.claims.domain import adjudicate
 from services.policy.events import PolicyVoided
 from tests.claims import people
@@ -17,6 +18,7 @@ from tests.claims.builders import BOOK, at
 from tests.claims.desk import Desk, told
 from tests.claims.people import PAPERS, adjudicator, done, refused
 from tests.conftest import AppOf, DbOf, Token
+from tests.plans.builders import with_replaced
 from tests.policy.builders import Json, amount
 
 AT_ONCE = 50
@@ -60,11 +62,17 @@ def test_g_13_only_a_discretionary_reason_gives_way() -> None:
 
     assert str(decision.reason) == "WATERPROOF_NOT_SELECTED"
     assert [str(reason) for reason in decision.overridden] == ["LATE_NOTICE"]
-    # A loss is too late after a year whatever anybody thinks of it: the same code, not theirs.
-    year = timedelta(days=400)
-    lost = a_damage(as_of=at(people.LATE) + year, notified_at=at(people.LATE) + year)
-    old = adjudicate(CSSECURE, "SHORTAGE", lost, LATE_NOTICE)
-    assert (str(old.reason), old.overridden) == ("LATE_NOTICE", ())
+    # With a last day besides, one code is of two deadlines: theirs, and one that nobody moves.
+    notice = "notice: {from: [delivered_at], days: 3, discretionary: true}"
+    strict = read_plan_bytes(
+        with_replaced(
+            (PROGRAMMES / "cssecure.v2.yaml").read_text(),
+            **{notice: f"{notice}\n    latest: {{from: dispatched_at, days: 20}}"},
+        ).encode(),
+        "cssecure.v2.yaml",
+    )
+    late = adjudicate(strict, "DAMAGE", a_damage(), LATE_NOTICE)
+    assert (str(late.reason), len(late.reasons), len(late.overridden)) == ("LATE_NOTICE", 1, 1)
 
 
 def test_cs_34_goods_forgiven_for_not_being_marked_are_worth_something_again() -> None:

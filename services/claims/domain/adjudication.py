@@ -48,12 +48,12 @@ def adjudicate(
     not there, and are kept apart (G-13). BadFact where a fact is not one (see
     libs.common.plans.facts); every business outcome, denials included, is a Decision.
     """
-    decision = _adjudicate(plan, peril, facts, frozenset())
+    decision, codes = _adjudicate(plan, peril, facts, frozenset()), frozenset[str]()
     aside: tuple[Reason, ...] = ()
     # What is set aside may bring to light what it stood before, such as an approval's notes.
-    while more := [r for r in decision.discretionary if r.code in overridden]:
+    while more := [r for r in decision.discretionary if r.code in overridden - codes]:
         aside = (*aside, *more)
-        codes = frozenset(reason.code for reason in aside)
+        codes |= {reason.code for reason in more}
         decision = _adjudicate(plan, peril, facts, codes)
     return replace(decision, overridden=aside) if aside else decision
 
