@@ -113,7 +113,9 @@ def test_says_that_somebody_looks_at_it_and_nothing_is_decided() -> None:
     insurer = write(ClaimInReview(peril="LOSS", awaits="AWAITING_INSURER"))
 
     assert "One of our staff looks at your claim for loss of the parcel." in person.text
+    assert person.subject.startswith("A person looks at your claim: loss")
     assert "We are waiting for the insurer's answer." in insurer.text
+    assert insurer.subject.startswith("We are working on your claim: loss")
     for written in (person, insurer):
         assert "Nothing is decided yet." in written.text
 
