@@ -282,6 +282,8 @@ def _operations(service: str, folder: Path) -> list[Operation]:
 
 
 def _scope(operation: dict[str, Any]) -> str:
-    """The scope, or the scheme where it has none: a body that its sender signs."""
+    """The scope, or the scheme where it has none: a body that its sender signs, or a link of ours."""
+    if "security" not in operation:
+        return "a link"
     ((scheme, scopes),) = operation["security"][0].items()
     return str(scopes[0]) if scopes else str(scheme)
