@@ -6,34 +6,24 @@ is refused as a problem, and after every step all of it is looked at in the data
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
 import httpx
-import pytest
-import pytest_asyncio
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
-from libs.common import auth
-from libs.common.clock import system_now
 from libs.common.ids import new_id
-from libs.common.settings import Settings
-from services.claims.domain.cases import Item
-from services.policy.domain.policies import Terms
 from services.policy.events import TrackingUpdated
 from tests.claims.desk import Desk, told, way_of
-from tests.doors import Doors, cloned, naive_utc, open_doors
+from tests.doors import naive_utc
 from tests.policy.builders import Json, amount, at
 
 T = TypeVar("T")
@@ -196,7 +186,9 @@ class Claiming(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), by=people, is_granted=st.booleans())
     def answer_approval(self, data: st.DataObject, by: str, is_granted: bool) -> None:
-        approval = self._any(data, "SELECT approval_id AS id FROM approvals WHERE tenant_id = $1")
+        approval = self._any(
+            data, "SELECT approval_id AS id FROM approvals WHERE tenant_id = $1"
+        )
         if approval:
             body = {"is_granted": is_granted, "note": "Looked at."}
             self.post(f"/v1/approvals/{approval}/answer", body, by=by)
