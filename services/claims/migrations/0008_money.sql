@@ -10,15 +10,9 @@ ALTER TABLE claims
 ALTER TABLE payouts
     DROP CONSTRAINT payouts_kind_check,
     ADD CONSTRAINT payouts_kind_check CHECK (kind IN ('PAYOUT', 'ADVANCE', 'EXCESS')),
-    DROP CONSTRAINT payouts_decision_id_kind_key,
     -- The sendings so far.
     ADD COLUMN attempt integer NOT NULL DEFAULT 0 CHECK (attempt >= 0);
 UPDATE payouts SET attempt = 1 WHERE sent_at IS NOT NULL;
--- A void payout stands in nobody's way.
-CREATE UNIQUE INDEX one_payout_a_decision ON payouts (decision_id, kind) WHERE state <> 'VOID';
-DROP INDEX one_advance_a_claim;
-CREATE UNIQUE INDEX one_advance_a_claim ON payouts (claim_id)
-    WHERE kind = 'ADVANCE' AND state <> 'VOID';
 
 -- Each sending of a payout, with the payment system's answer to it.
 CREATE TABLE payout_attempts (
