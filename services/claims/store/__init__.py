@@ -8,7 +8,6 @@ from services.claims.store.appeals import (
     insert_appeal,
     list_appeals,
     list_deciders,
-    remove_window,
     save_appeal,
     save_window,
 )
@@ -105,7 +104,6 @@ __all__ = [
     "lock_covers",
     "order_position",
     "remove_untaken_evidence",
-    "remove_window",
     "save_appeal",
     "save_claim",
     "save_cover",
