@@ -33,7 +33,7 @@ CREATE TABLE appeals (
 CREATE UNIQUE INDEX one_open_appeal ON appeals (claim_id) WHERE state = 'OPEN';
 CALL tenant_table('appeals');
 
--- Of each claim whose decision stands: the next appeal, but while one is open.
+-- A decided claim has one, but while an appeal is open.
 CREATE TABLE appeal_windows (
     claim_id text PRIMARY KEY REFERENCES claims,
     tenant_id text NOT NULL,
