@@ -723,19 +723,27 @@ async def test_of_fifty_decisions_of_an_appeal_at_once_one_stands_and_pays(
     assert len(await told(hearing.desk, "AppealDecided")) == 1
 
 
-async def test_an_appeal_and_the_end_of_its_window_at_once_leave_one_of_both(
+async def test_an_appeal_filed_in_time_is_heard_though_the_claim_closed_before_its_turn(
     hearing: Hearing,
 ) -> None:
-    """However they meet: filed in time it is heard, and the claim is not closed over it."""
+    """It waited for the claim while the window ended: its time is that of its asking."""
     desk = hearing.desk
     claim = await hearing.a_denial()
-    await desk.at(LAST_INSTANT)
+    await desk.at(TOO_LATE)
+    assert (await desk.show(claim))["state"] == "CLOSED"
+    async with desk.db.transaction(desk.tenant) as tx:
+        await tx.execute(
+            "UPDATE test_clocks SET now = $2 WHERE tenant_id = $1",
+            desk.tenant,
+            at(LAST_INSTANT),
+        )
 
-    answer, _ = await asyncio.gather(hearing.appeal(claim), fire_due(desk.client, TOO_LATE))
+    appeal = await hearing.an_appeal(claim)
 
-    assert answer.status_code == 201
     shown = await desk.show(claim)
     assert (shown["state"], shown["closed_at"]) == ("UNDER_APPEAL", None)
+    await hearing.heard(appeal)
+    assert (await desk.show(claim))["state"] == "DENIED"
 
 
 async def test_the_same_key_again_is_the_same_appeal_and_the_same_decision(

@@ -8,7 +8,6 @@ from services.claims.store.appeals import (
     insert_appeal,
     list_appeals,
     list_deciders,
-    remove_window,
     save_appeal,
     save_window,
 )
@@ -237,7 +236,6 @@ __all__ = [
     "move_evidence",
     "order_position",
     "remove_untaken_evidence",
-    "remove_window",
     "save_appeal",
     "save_approval",
     "save_attempt",

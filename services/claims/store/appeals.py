@@ -134,12 +134,6 @@ async def find_window(tx: Tx, claim_id: str, *, tenant_id: str) -> Window | None
     return None if row is None else Window(**dict(row))
 
 
-async def remove_window(tx: Tx, claim_id: str, *, tenant_id: str) -> None:
-    await tx.execute(
-        "DELETE FROM appeal_windows WHERE claim_id = $1 AND tenant_id = $2", claim_id, tenant_id
-    )
-
-
 def _appeal(row: Row) -> Appeal:
     return Appeal(
         appeal_id=row["appeal_id"],

@@ -17,7 +17,6 @@ from services.claims.usecases.closing import (
     close_when_over,
     end_window,
     open_window,
-    shut_window,
 )
 from services.claims.usecases.decisions import (
     Rules,
@@ -66,7 +65,6 @@ async def file_appeal(tx: Tx, rules: Rules, command: FileAppeal, *, now: datetim
     taken = _taken(rules, cover, heard, stands, command, now=now)
     asked = _asked(command, taken, stands, now=now)
     await store.insert_appeal(tx, asked, tenant_id=filed.tenant_id)
-    await shut_window(tx, filed)
     filed, files = await with_evidence(tx, filed, command.evidence_ids)
     # A claim whose window closed while this request waited for it is open again.
     await restand(tx, replace(filed, state="UNDER_APPEAL", closed_at=None))

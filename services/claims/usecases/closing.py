@@ -36,12 +36,6 @@ async def open_window(tx: Tx, filed: FiledClaim, plan: Plan, *, decided_at: date
     return window
 
 
-async def shut_window(tx: Tx, filed: FiledClaim) -> None:
-    """An appeal is filed: no other one can be, and nothing closes meanwhile."""
-    await store.remove_window(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    await cancel_deadline(tx, filed.tenant_id, CLOSE_CLAIM, filed.claim_id)
-
-
 async def close_when_over(tx: Tx, filed: FiledClaim, *, now: datetime) -> FiledClaim:
     """The claim, CLOSED where its last window is past and its money is settled (2.7)."""
     window = await store.find_window(tx, filed.claim_id, tenant_id=filed.tenant_id)
