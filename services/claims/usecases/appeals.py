@@ -14,7 +14,6 @@ from services.claims.domain.service_terms import AppealAnswer
 from services.claims.events import AppealDecided, ClaimAppealed, ClaimOverdue
 from services.claims.store import FiledClaim, KeptDecision
 from services.claims.usecases.closing import (
-    close_when_over,
     end_window,
     open_window,
 )
@@ -25,6 +24,7 @@ from services.claims.usecases.decisions import (
     propose,
     record,
     restand,
+    stand_or_close,
 )
 from services.claims.usecases.evidence import announce_evidence, with_evidence
 
@@ -250,9 +250,10 @@ async def _conclude(
         decided_at=now,
         decision_id=decided.decision_id or "",
         file_by=window.file_by,
+        next_body=window.body,
     )
     await announce(tx, filed, event, now=now)
-    await close_when_over(tx, await restand(tx, filed), now=now)
+    await stand_or_close(tx, filed, now=now)
 
 
 def _claim_appealed(filed: FiledClaim, asked: Appeal) -> ClaimAppealed:

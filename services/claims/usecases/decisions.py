@@ -386,6 +386,11 @@ async def restand(tx: Tx, filed: FiledClaim) -> FiledClaim:
     return stands
 
 
+async def stand_or_close(tx: Tx, filed: FiledClaim, *, now: datetime) -> FiledClaim:
+    """The same, and CLOSED where nothing more can come of it: its money has moved, or comes back."""
+    return await close_when_over(tx, await restand(tx, filed), now=now)
+
+
 async def announce(tx: Tx, filed: FiledClaim, event: ClaimEvent, *, now: datetime) -> None:
     await outbox.append(
         tx, Announcement(tenant_id=filed.tenant_id, key=filed.key, event=event), now=now

@@ -164,7 +164,12 @@ async def take_answer(
 
 
 async def open_request(
-    tx: Tx, filed: FiledClaim, request: InformationRequest, *, now: datetime
+    tx: Tx,
+    filed: FiledClaim,
+    request: InformationRequest,
+    *,
+    may_follow: tuple[str, ...] = (),
+    now: datetime,
 ) -> None:
     """Keep it and say it; the claimant is reminded where there is time for it."""
     await store.insert_request(tx, filed, request)
@@ -178,6 +183,7 @@ async def open_request(
         info_until=request.info_until,
         grace_until=request.grace_until,
         message=request.message,
+        may_follow=may_follow,
     )
     await _announce(tx, filed, event, now=now)
 

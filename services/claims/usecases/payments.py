@@ -21,7 +21,6 @@ from services.claims.domain.settlement import Settlement
 from services.claims.domain.vouchers import VOUCHER
 from services.claims.events import AdvancePaid, PayoutSent, PayoutSettled, RecoveryRecorded
 from services.claims.store import FiledClaim
-from services.claims.usecases.closing import close_when_over
 from services.claims.usecases.decisions import (
     Rules,
     announce,
@@ -31,6 +30,7 @@ from services.claims.usecases.decisions import (
     propose,
     restand,
     schedule,
+    stand_or_close,
     take_back_unsent,
 )
 from services.claims.usecases.following import follow_money
@@ -133,7 +133,7 @@ async def settle_payout(tx: Tx, command: SettlePayout, *, now: datetime) -> Payo
     )
     await announce(tx, filed, event, now=now)
     if settled.state == "CONFIRMED":
-        await close_when_over(tx, await restand(tx, filed), now=now)
+        await stand_or_close(tx, filed, now=now)
     return settled
 
 

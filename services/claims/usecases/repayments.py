@@ -18,7 +18,7 @@ from services.claims.usecases.decisions import (
     announce,
     list_unsent,
     lock_claim,
-    restand,
+    stand_or_close,
 )
 from services.claims.usecases.second_person import void_payout
 from services.claims.usecases.vouchers import lapse
@@ -96,7 +96,7 @@ async def show_fraud(tx: Tx, command: ShowFraud, *, now: datetime) -> FiledClaim
             await lapse(tx, filed, voucher, now=now)
     due = await kept(tx, filed, cover.currency)
     filed = await owe(tx, filed, Because.FRAUD, due, credit=Account.CLAIMS, now=now)
-    return await restand(tx, filed)
+    return await stand_or_close(tx, filed, now=now)
 
 
 async def write_off(tx: Tx, command: WriteOff, *, now: datetime) -> Repayment:
@@ -115,7 +115,7 @@ async def write_off(tx: Tx, command: WriteOff, *, now: datetime) -> Repayment:
         credit=Account.RECOVERY,
     )
     await ledger.book(tx, command.tenant_id, [entry], now=now)
-    await restand(tx, filed)
+    await stand_or_close(tx, filed, now=now)
     return given_up
 
 
@@ -138,7 +138,7 @@ async def receive(
         "repaid", recovery_id, filed.key, amount, debit=Account.CASH, credit=Account.RECOVERY
     )
     await ledger.book(tx, filed.tenant_id, [entry], now=now)
-    await restand(tx, filed)
+    await stand_or_close(tx, filed, now=now)
 
 
 async def owe(
@@ -185,7 +185,7 @@ async def owe(
         due_at=now,
     )
     await announce(tx, filed, event, now=now)
-    return await restand(tx, filed)
+    return await stand_or_close(tx, filed, now=now)
 
 
 async def kept(tx: Tx, filed: FiledClaim, currency: str) -> Money:

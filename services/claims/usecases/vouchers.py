@@ -18,7 +18,14 @@ from services.claims.domain.filing import Payout
 from services.claims.domain.vouchers import Voucher
 from services.claims.events import PayoutSettled, VoucherIssued, VoucherLapsed, VoucherUsed
 from services.claims.store import FiledClaim
-from services.claims.usecases.decisions import Rules, announce, lock_claim, restand
+from services.claims.usecases.decisions import (
+    Rules,
+    announce,
+    lock_claim,
+    restand,
+    stand_or_close,
+)
+from services.claims.usecases.following import follow_money
 
 LAPSE_VOUCHER: Final = "lapse_voucher"
 
@@ -56,8 +63,9 @@ async def issue_voucher(
         payout, state="CONFIRMED", reference=voucher.voucher_id, sent_at=now, settled_at=now
     )
     await store.save_payout(tx, settled, tenant_id=filed.tenant_id)
-    await restand(tx, filed)
+    await follow_money(tx, await restand(tx, filed), now=now)
     await _announce_issued(tx, filed, voucher, now=now)
+    await stand_or_close(tx, filed, now=now)
 
 
 async def redeem_voucher(
