@@ -156,6 +156,9 @@ async def test_a_film_whose_pictures_are_missing_is_unreadable() -> None:
     film = a_video("mp4", frames=60, tail="movflags=faststart")
     at = film.index(b"mdat") + 4
     await refused(film[:at] + bytes(len(film) - at), UnreadableFile)
+    # Its first pictures are there, and its last ones are not.
+    middle = (at + len(film)) // 2
+    await refused(film[:middle] + bytes(len(film) - middle), UnreadableFile)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
