@@ -33,7 +33,7 @@ from services.claims.usecases.decisions import (
     schedule,
     take_back_unsent,
 )
-from services.claims.usecases.repayments import kept, owe, receive
+from services.claims.usecases.repayments import asked_back, kept, owe, receive
 from services.claims.usecases.vouchers import issue_voucher
 
 CARRIER, INSURER, CUSTOMER = "carrier", "insurer", "customer"
@@ -314,6 +314,9 @@ async def _from_insurer(
         )
     plan = rules.plans.pinned(cover.plan_sha256)
     settled = money_back.split(plan, advanced, recovery.amount, is_fraud=recovery.is_fraud)
+    settled = money_back.asked_once(
+        settled, advanced - await asked_back(tx, filed, cover.currency)
+    )
     # A difference that the seller has of us already is ours, not paid a second time (G-10).
     ours = sum((p.amount for p in standing if p.kind == "PAYOUT"), zero(advanced.currency))
     ours = min(ours, settled.to_seller)
