@@ -490,3 +490,16 @@ async def test_tk_21_an_excess_and_a_difference_of_one_decision_are_paid_apart_a
     ]
     assert claim["state"] == "PAID"
     assert await desk.balances() == {}
+
+
+async def test_an_advance_is_asked_back_once_whoever_shows_the_fraud(desk: Desk) -> None:
+    claim = await an_advanced_damage(desk)
+    path = f"/v1/claims/{claim['claim_id']}"
+    await done(await desk.post(f"{path}/fraud", {"why": "The papers were made up."}))
+    refusal = {"source": "insurer", "reference": "i-1", "amount": amount(0), "is_fraud": True}
+
+    await done(await desk.post(f"{path}/recoveries", refusal))
+
+    claim = await desk.show(claim)
+    assert (claim["state"], dues(claim)) == ("RECOVERY", [("FRAUD", "OPEN", 35_000)])
+    assert await desk.balances() == {"cash": -35_000, "recovery": 35_000}

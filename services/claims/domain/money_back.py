@@ -3,7 +3,7 @@
 Carrier and insurer together never pay more than the loss (G-10).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from libs.common.errors import Conflict, Invalid
@@ -87,6 +87,13 @@ def must_be_ours(paid: Money, recovered: Money, amount: Money) -> None:
         raise RecoveryAbovePaid(
             f"You have paid {paid} and got {recovered} of it back; {amount} is too much."
         )
+
+
+def asked_once(settled: Settlement, left: Money) -> Settlement:
+    """No more is clawed back than is `left` to ask the customer for; what that leaves is borne."""
+    asked = max(zero(left.currency), min(settled.clawback, left))
+    borne = settled.provider_bears + (settled.clawback - asked)
+    return replace(settled, clawback=asked, provider_bears=borne)
 
 
 def split(plan: Plan, advanced: Money, received: Money, *, is_fraud: bool) -> Settlement:

@@ -111,8 +111,13 @@ def kept(
         for p in payouts
         if p.state in GONE
     ]
+    return sum(paid, zero(currency)) - asked(repayments, currency)
+
+
+def asked(repayments: Sequence[Repayment], currency: str) -> Money:
+    """What the customer was asked back of what they were owed: not of money that went out twice."""
     back = [r.amount for r in repayments if r.why != Because.PAID_TWICE]
-    return sum(paid, zero(currency)) - sum(back, zero(currency))
+    return sum(back, zero(currency))
 
 
 def must_be_paid(claim_id: str, state: str, payouts: Sequence[Payout]) -> None:

@@ -229,7 +229,8 @@ async def _ask(
     is_open = after is not None and after.is_open
     if decision.outcome is Outcome.INFO_REQUIRED and not is_open:
         after = requests.asked_by_engine(decision, new_id("inf"), now)
-        await open_request(tx, filed, after, now=now)
+        later = tuple(gap.label for gap in decided.decision.missing if gap.in_grace)
+        await open_request(tx, filed, after, may_follow=later, now=now)
     if after is None or (after == request and after.asked_at != now):
         return
     remind_at = requests.remind_at(after, decision)

@@ -34,7 +34,7 @@ from services.claims.usecases.decisions import (
     take_back_unsent,
 )
 from services.claims.usecases.following import follow_money
-from services.claims.usecases.repayments import kept, owe, receive
+from services.claims.usecases.repayments import asked_back, kept, owe, receive
 from services.claims.usecases.second_person import owed
 from services.claims.usecases.vouchers import issue_voucher
 
@@ -333,6 +333,9 @@ async def _from_insurer(
         )
     plan = rules.plans.pinned(cover.plan_sha256)
     settled = money_back.split(plan, advanced, recovery.amount, is_fraud=recovery.is_fraud)
+    settled = money_back.asked_once(
+        settled, advanced - await asked_back(tx, filed, cover.currency)
+    )
     # A difference that the seller has of us already is ours, not paid a second time (G-10).
     ours = sum(
         (p.amount for p in payouts if p.kind == "PAYOUT" and p.state != "VOID"),

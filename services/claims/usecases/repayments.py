@@ -199,6 +199,12 @@ async def kept(tx: Tx, filed: FiledClaim, currency: str) -> Money:
     )
 
 
+async def asked_back(tx: Tx, filed: FiledClaim, currency: str) -> Money:
+    """What the customer was asked back of it so far."""
+    known = await store.list_repayments(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    return repayments.asked(known, currency)
+
+
 async def _tell(tx: Tx, filed: FiledClaim, news: LateNews) -> None:
     if not await store.insert_late_news(tx, news, tenant_id=filed.tenant_id):
         raise repayments.AlreadyShown(f"{news.what} was said of claim {filed.claim_id} before.")
