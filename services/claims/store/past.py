@@ -16,7 +16,7 @@ PAGE_ROWS: Final = 1_000
 FIRST: Final[Moment] = OLDEST
 
 _WANTED = """
-    d.tenant_id = $1 AND (d.is_settled OR $2) AND ($3::text IS NULL OR d.plan = $3)
+    (d.is_settled OR $2) AND ($3::text IS NULL OR d.plan = $3)
     AND ($4::timestamptz IS NULL OR d.decided_at >= $4)
     AND ($5::timestamptz IS NULL OR d.decided_at < $5)
 """
@@ -51,7 +51,8 @@ async def forbid_writing(tx: Tx) -> None:
 
 async def count_past(tx: Tx, wanted: PastWanted, *, tenant_id: str) -> int:
     count: int = await tx.fetchval(
-        f"SELECT count(*) FROM decisions d WHERE {_WANTED}", *_values(wanted, tenant_id)
+        f"SELECT count(*) FROM decisions d WHERE d.tenant_id = $1 AND {_WANTED}",
+        *_values(wanted, tenant_id),
     )
     return count
 
@@ -68,7 +69,7 @@ async def list_past(
     rows = await tx.fetch(
         f"""
         SELECT {_PAST} FROM decisions d
-        WHERE {_WANTED} AND (d.decided_at, d.decision_id) > ($6, $7)
+        WHERE d.tenant_id = $1 AND {_WANTED} AND (d.decided_at, d.decision_id) > ($6, $7)
         ORDER BY d.decided_at, d.decision_id LIMIT $8
         """,
         *_values(wanted, tenant_id),
