@@ -8,5 +8,3 @@ ALTER TABLE decisions
 -- A replay reads a tenant's past from the first to the last. The tenant comes last: led by it, the
 -- index was taken for a claim's decisions too while the table had no statistics (1 ms at 3,000 rows).
 CREATE INDEX decisions_by_age ON decisions (decided_at, decision_id, tenant_id);
-CREATE INDEX IF NOT EXISTS evidence_by_content ON evidence (tenant_id, sha256);
-CREATE INDEX covers_by_customer ON covers (tenant_id, (terms ->> 'customer_id'));
