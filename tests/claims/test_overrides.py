@@ -232,6 +232,8 @@ async def test_what_an_override_brings_about_later_goes_by_it_too(
     assert done(await people.answer(bob, approval))["state"] == "GRANTED"
     asked = await desk.show(claim)
     assert (asked["state"], asked["decision"]["approved_by"]) == ("INFO_REQUIRED", "bob")
+    # Seven days from now: nobody was asked before.
+    assert asked["decision"]["info_until"] == "2024-02-20"
 
     papers = await people.upload(desk, *PAPERS)
     path = f"/v1/claims/{claim['claim_id']}/evidence"
