@@ -222,6 +222,8 @@ async def test_an_advance_above_the_limit_waits_and_may_be_asked_for_again(desk:
     assert Counter((p["kind"], p["state"]) for p in settled["payouts"]) == {
         ("ADVANCE", "VOID"): 2, ("PAYOUT", "CREATED"): 1,
     }  # fmt: skip
+    asked = Counter((a["state"], a["void_why"]) for a in settled["approvals"])
+    assert asked == {("REFUSED", ""): 1, ("VOID", "DECIDED"): 1, ("OPEN", ""): 1}
     assert await seller.balances() == {"claims": 600_000, "payout": -600_000}
 
 

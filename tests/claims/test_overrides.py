@@ -141,6 +141,16 @@ async def decisions(desk: Desk) -> list[Any]:
     return await desk.rows("SELECT * FROM decisions WHERE tenant_id = $1 ORDER BY number")
 
 
+def must_come_out_again(rows: list[Any]) -> None:
+    """From the plan, the facts and the overrides that are stored with each."""
+    for row in rows:
+        facts = from_wire(msgspec.json.decode(row["facts"]), CSSECURE.zone)
+        codes = frozenset(one["code"] for one in msgspec.json.decode(row["overrides"]))
+        decision = adjudicate(BOOK.pinned(row["plan_sha256"]), "DAMAGE", facts, codes)
+        remade = msgspec.json.decode(msgspec.json.encode(decision))
+        assert remade == msgspec.json.decode(row["decision"])
+
+
 async def test_q44_an_override_is_proposed_by_one_and_agreed_to_by_another(
     desk: Desk, claim: Json, ada: Desk, bob: Desk
 ) -> None:
@@ -232,6 +242,8 @@ async def test_what_an_override_brings_about_later_goes_by_it_too(
     assert done(await people.answer(bob, approval))["state"] == "GRANTED"
     asked = await desk.show(claim)
     assert (asked["state"], asked["decision"]["approved_by"]) == ("INFO_REQUIRED", "bob")
+    # Seven days from now: nobody was asked before.
+    assert asked["decision"]["info_until"] == "2024-02-20"
 
     papers = await people.upload(desk, *PAPERS)
     path = f"/v1/claims/{claim['claim_id']}/evidence"
@@ -241,6 +253,7 @@ async def test_what_an_override_brings_about_later_goes_by_it_too(
     # Nobody has to agree a second time.
     again = done(await people.override(ada, claim))
     assert (again["state"], again["decision"]["is_settled"]) == ("APPROVED", True)
+    must_come_out_again(await decisions(desk))
 
 
 async def test_an_approval_is_void_once_its_proposal_is_another(
@@ -347,9 +360,4 @@ async def test_g_13_what_people_overrode_is_made_again_from_what_is_stored(
     rows = await decisions(desk)
 
     assert [len(msgspec.json.decode(row["overrides"])) for row in rows] == [0, 1, 1]
-    for row in rows:
-        facts = from_wire(msgspec.json.decode(row["facts"]), CSSECURE.zone)
-        codes = frozenset(one["code"] for one in msgspec.json.decode(row["overrides"]))
-        decision = adjudicate(BOOK.pinned(row["plan_sha256"]), "DAMAGE", facts, codes)
-        remade = msgspec.json.decode(msgspec.json.encode(decision))
-        assert remade == msgspec.json.decode(row["decision"])
+    must_come_out_again(rows)
