@@ -84,11 +84,16 @@ def _varied(facts: dict[str, Any], more: Decimal) -> dict[str, Any]:
 
 
 async def keep(
-    db: Database, decisions: Sequence[Made], *, tenant: str = TENANT, is_settled: bool = True
+    db: Database,
+    decisions: Sequence[Made],
+    *,
+    tenant: str = TENANT,
+    is_settled: bool = True,
+    every: timedelta = timedelta(seconds=1),
 ) -> list[str]:
-    """The decisions as the service keeps them, one claim each, a second after the other."""
+    """The decisions as the service keeps them, one claim each, one after the other."""
     ids = [f"{tenant}-{'s' if is_settled else 'p'}-{n:06}" for n in range(len(decisions))]
-    times = [FIRST_AT + timedelta(seconds=n) for n in range(len(decisions))]
+    times = [FIRST_AT + n * every for n in range(len(decisions))]
     async with db.transaction(tenant) as tx:
         await tx.execute(
             """
@@ -451,7 +456,7 @@ async def test_what_replays_can_write_nothing(db_of: DbOf) -> None:
 
 async def test_a_page_ends_between_two_decisions_of_one_instant(db_of: DbOf) -> None:
     db = await db_of("claims")
-    await keep(db, list(made(7)))
+    await keep(db, list(made(7)), every=timedelta(0))
     async with db.transaction(TENANT) as tx:
         whole = await store.list_past(tx, PastWanted(), tenant_id=TENANT)
         found, after = [], store.FIRST
