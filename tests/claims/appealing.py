@@ -8,7 +8,7 @@ import httpx
 import msgspec
 
 from tests.claims.desk import POLICY_ID, Desk, tracked, way_of
-from tests.doors import PDF
+from tests.files import file_for
 from tests.policy.builders import Json, names, said
 from tests.policy.serving import fire_due
 
@@ -49,7 +49,7 @@ class Hearing:
             response = await self.desk.client.post(
                 "/v1/evidence",
                 params={"policy_id": POLICY_ID, "kind": kind, "name": f"{kind}.pdf"},
-                content=PDF,
+                content=file_for(kind),
                 headers=self.desk.token(self.desk.tenant),
             )
             assert response.status_code == 201, response.text

@@ -8,7 +8,7 @@ import httpx
 
 from libs.common.money import Money
 from tests.claims.desk import Desk, tracked, way_of
-from tests.doors import PDF
+from tests.files import file_for
 from tests.policy.builders import Json
 from tests.policy.serving import fire_due
 
@@ -38,7 +38,7 @@ async def papers(desk: Desk, kinds: Sequence[str], policy_id: str) -> list[str]:
         response = await desk.client.post(
             "/v1/evidence",
             params={"policy_id": policy_id, "kind": kind, "name": f"{kind}.pdf"},
-            content=PDF,
+            content=file_for(kind),
             headers=desk.token(desk.tenant),
         )
         ids.append((await done(response))["evidence_id"])

@@ -8,9 +8,9 @@ import httpx
 from libs.common.auth import CLAIMS_DECIDE, CLAIMS_MANAGE, CLAIMS_READ, PAYOUTS_APPROVE
 from libs.common.money import money
 from tests.claims.desk import POLICY_ID, Desk, tracked, way_of
+from tests.files import file_for
 from tests.policy.builders import Json, amount
 
-PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n%%EOF\n"
 DELIVERED = "2024-02-01T02:00"
 # Ten days after delivery: contact was due within three (CS-21).
 LATE = "2024-02-11T02:00"
@@ -52,7 +52,7 @@ async def upload(desk: Desk, *kinds: str, policy_id: str = POLICY_ID) -> list[st
         response = await desk.client.post(
             "/v1/evidence",
             params={"policy_id": policy_id, "kind": kind, "name": f"{kind}.pdf"},
-            content=PDF,
+            content=file_for(kind),
             headers=desk.token(desk.tenant),
         )
         ids.append(done(response)["evidence_id"])

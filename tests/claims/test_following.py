@@ -10,7 +10,7 @@ import pytest
 
 from tests.claims.desk import POLICY_ID, Desk, told, tracked, way_of
 from tests.conftest import AppOf, DbOf, Token
-from tests.doors import PDF
+from tests.files import file_for
 from tests.policy.builders import Json, amount, at, names, said
 from tests.policy.serving import fire_due, served
 
@@ -53,7 +53,7 @@ async def uploaded(desk: Desk, *kinds: str, policy_id: str = POLICY_ID) -> list[
         response = await desk.client.post(
             "/v1/evidence",
             params={"policy_id": policy_id, "kind": kind, "name": f"{kind}.pdf"},
-            content=PDF,
+            content=file_for(kind),
             headers=desk.token(desk.tenant),
         )
         assert response.status_code == 201, response.text

@@ -26,6 +26,7 @@ from tests.claims.builders import BOOK, a_cover, at, some_terms, tracked
 from tests.claims.desk import Desk, way_of
 from tests.claims.desk import tracked as parcel
 from tests.conftest import AppOf, DbOf, Token
+from tests.files import a_pdf
 from tests.plans.builders import any_facts
 from tests.policy.builders import OTHER_TENANT, Json
 
@@ -41,11 +42,6 @@ FACTS: dict[str, Any] = {
     "dispatched_at": DISPATCHED,
     "notified_at": DISPATCHED + timedelta(days=60),
 }
-
-
-def a_pdf(words: str) -> bytes:
-    """A file that differs from every other's."""
-    return f"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n% {words}\n%%EOF\n".encode()
 
 
 def codes(around: Surroundings, cover: Any = None, **facts: Any) -> list[str]:

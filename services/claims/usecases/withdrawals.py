@@ -17,6 +17,7 @@ from services.claims.store import FiledClaim
 from services.claims.usecases.claims import enter
 from services.claims.usecases.decisions import Rules, announce, lock_claim
 from services.claims.usecases.following import end_following
+from services.claims.usecases.reserves import release_reserve
 from services.claims.usecases.second_person import void_payout
 
 
@@ -105,6 +106,7 @@ async def _withdraw(
     await store.void_approval(
         tx, latest.decision_id, "CLAIM_WITHDRAWN", tenant_id=filed.tenant_id
     )
+    await release_reserve(tx, filed, now=now)
     await end_following(tx, filed, now=now)
     await cancel_deadlines_of(tx, filed.tenant_id, filed.claim_id)
     withdrawn = replace(filed, state=withdrawals.WITHDRAWN)
