@@ -86,7 +86,8 @@ async def recover(
 
 async def a_loss(desk: Desk, policy_id: str, **terms: Any) -> Json:
     """A parcel of CSSBuy, lost by the agent's word: 850.00 of goods and 350.00 of freight."""
-    await desk.hears(*way_of(policy_id, **terms))
+    # A customer of its own: many claims of one would wait for a person.
+    await desk.hears(*way_of(policy_id, **{"customer_id": policy_id, **terms}))
     ids = await papers(desk, ["agent_loss_confirmation"], policy_id)
     claim = await desk.a_claim(
         "LOSS", policy_id=policy_id, is_whole_parcel=True, evidence_ids=ids
@@ -124,7 +125,7 @@ async def a_dear_loss(
 
 async def a_return(desk: Desk, policy_id: str) -> Json:
     """A parcel that came back: a voucher for its freight of 350.00 (CS-29)."""
-    await desk.hears(*way_of(policy_id))
+    await desk.hears(*way_of(policy_id, customer_id=policy_id))
     claim = await desk.a_claim("RETURN", policy_id=policy_id)
     assert claim["decision"]["instrument"] == "voucher"
     return claim

@@ -34,6 +34,7 @@ from tests.policy.builders import Json, amount, at
 from tests.policy.serving import fire_due, served
 
 AT_ONCE = 50
+BML = "sbx-bml-tests"
 
 
 @pytest.fixture
@@ -45,6 +46,15 @@ async def desk(app_of: AppOf, db_of: DbOf, token: Token) -> AsyncIterator[Desk]:
         await desk.at(NOW)
         yield desk
         await books_are_sound(desk)
+
+
+@pytest.fixture
+async def dollars(desk: Desk) -> AsyncIterator[Desk]:
+    """The same desk asked by BML, whose limits are in dollars."""
+    theirs = desk.of(BML)
+    await theirs.at(NOW)
+    yield theirs
+    await books_are_sound(theirs)
 
 
 async def a_delay(desk: Desk) -> Json:
@@ -67,65 +77,67 @@ def dues(claim: Json) -> list[tuple[str, str, int]]:
 
 
 async def test_bm_22_q8_an_open_claim_is_reserved_for_and_the_courier_lowers_it(
-    desk: Desk,
+    dollars: Desk,
 ) -> None:
-    claim = await a_dear_loss(desk, new_id("pol"))
+    claim = await a_dear_loss(dollars, new_id("pol"))
     assert (claim["state"], claim["reserve"]) == (
         "REFERRED",
         {**usd(200_000), "formatted": "$2,000.00"},
     )
-    assert await desk.balances() == {"claims": 200_000, "reserve": -200_000}
+    assert await dollars.balances() == {"claims": 200_000, "reserve": -200_000}
 
-    await done(await recover(desk, claim, usd(50_000)))
-    claim = await desk.show(claim)
+    await done(await recover(dollars, claim, usd(50_000)))
+    claim = await dollars.show(claim)
     assert minor(claim["reserve"]) == 150_000
     # Only the difference is booked.
-    assert await desk.balances() == {"claims": 150_000, "reserve": -150_000}
+    assert await dollars.balances() == {"claims": 150_000, "reserve": -150_000}
 
-    claim = await paid(desk, await accept(desk, claim))
+    claim = await paid(dollars, await accept(dollars, claim))
     assert (claim["state"], states(claim)) == ("PAID", [("CONFIRMED", 150_000)])
     assert minor(claim["reserve"]) == 0
-    assert await desk.balances() == {"claims": 150_000, "cash": -150_000}
+    assert await dollars.balances() == {"claims": 150_000, "cash": -150_000}
     # Together no more than the product, whoever pays what then.
     refused(
-        await recover(desk, claim, usd(150_001), reference="c-2"), 422, "recovery-above-loss"
+        await recover(dollars, claim, usd(150_001), reference="c-2"), 422, "recovery-above-loss"
     )
 
 
 async def test_bm_24_q43_a_courier_that_pays_after_the_insurer_lifts_nothing_above_the_product(
-    desk: Desk,
+    dollars: Desk,
 ) -> None:
-    claim = await paid(desk, await accept(desk, await a_dear_loss(desk, new_id("pol"))))
+    claim = await paid(
+        dollars, await accept(dollars, await a_dear_loss(dollars, new_id("pol")))
+    )
     assert states(claim) == [("CONFIRMED", 200_000)]
 
     for _ in range(2):
-        await done(await recover(desk, claim, usd(50_000)))
-    await done(await recover(desk, claim, usd(20_000), reference="c-2"))
+        await done(await recover(dollars, claim, usd(50_000)))
+    await done(await recover(dollars, claim, usd(20_000), reference="c-2"))
 
-    claim = await desk.show(claim)
+    claim = await dollars.show(claim)
     assert dues(claim) == [
         ("CARRIER_PAID_LATE", "OPEN", 50_000),
         ("CARRIER_PAID_LATE", "OPEN", 20_000),
     ]
     assert claim["state"] == "RECOVERY"
-    assert await desk.balances() == {
+    assert await dollars.balances() == {
         "claims": 130_000,
         "cash": -200_000,
         "recovery": 70_000,
     }
     for due in claim["repayments"]:
         more = {"repayment_id": due["repayment_id"], "reference": due["repayment_id"]}
-        await done(await recover(desk, claim, usd(minor(due["amount"])), "customer", **more))
-    claim = await desk.show(claim)
+        await done(await recover(dollars, claim, usd(minor(due["amount"])), "customer", **more))
+    claim = await dollars.show(claim)
     assert (claim["state"], {due["state"] for due in claim["repayments"]}) == (
         "PAID",
         {"RECEIVED"},
     )
-    assert await desk.balances() == {"claims": 130_000, "cash": -130_000}
+    assert await dollars.balances() == {"claims": 130_000, "cash": -130_000}
 
 
 async def test_g_10_what_the_carrier_pays_lowers_a_payout_that_is_not_sent_yet(
-    desk: Desk,
+    desk: Desk, dollars: Desk
 ) -> None:
     """A delay is 70.00 of a freight of 350.00: with 300.00 of the carrier's, 50.00 are left."""
     delay = await a_delay(desk)
@@ -136,11 +148,11 @@ async def test_g_10_what_the_carrier_pays_lowers_a_payout_that_is_not_sent_yet(
     assert await desk.balances() == {"claims": 5_000, "cash": -5_000}
 
     # A loss that a person accepted is for a person again.
-    loss = await accept(desk, await a_dear_loss(desk, new_id("pol")))
-    await done(await recover(desk, loss, usd(50_000)))
-    claim = await sent(desk, loss)
+    loss = await accept(dollars, await a_dear_loss(dollars, new_id("pol")))
+    await done(await recover(dollars, loss, usd(50_000)))
+    claim = await sent(dollars, loss)
     assert (claim["state"], states(claim)) == ("REFERRED", [("VOID", 200_000)])
-    claim = await paid(desk, await accept(desk, claim))
+    claim = await paid(dollars, await accept(dollars, claim))
     assert (claim["state"], states(claim)) == (
         "PAID",
         [("VOID", 200_000), ("CONFIRMED", 150_000)],
@@ -165,23 +177,23 @@ async def test_g_10_what_the_carrier_pays_lowers_a_payout_that_failed(desk: Desk
     assert await desk.balances() == {"claims": 5_000, "cash": -12_000, "recovery": 7_000}
 
 
-async def test_tk_23_what_carriers_pay_to_us_is_ours_up_to_what_we_paid(desk: Desk) -> None:
-    claim = await a_dear_loss(desk, new_id("pol"))
+async def test_tk_23_what_carriers_pay_to_us_is_ours_up_to_what_we_paid(dollars: Desk) -> None:
+    claim = await a_dear_loss(dollars, new_id("pol"))
     ours = {"paid_to": "operator"}
-    refused(await recover(desk, claim, usd(1), **ours), 422, "recovery-above-paid")
-    claim = await paid(desk, await accept(desk, claim))
+    refused(await recover(dollars, claim, usd(1), **ours), 422, "recovery-above-paid")
+    claim = await paid(dollars, await accept(dollars, claim))
 
-    await done(await recover(desk, claim, usd(60_000), **ours))
+    await done(await recover(dollars, claim, usd(60_000), **ours))
     refused(
-        await recover(desk, claim, usd(150_000), reference="c-2", **ours),
+        await recover(dollars, claim, usd(150_000), reference="c-2", **ours),
         422,
         "recovery-above-loss",
     )
-    claim = await desk.show(claim)
+    claim = await dollars.show(claim)
     # It is not the customer's: nothing is owed back.
     assert (claim["state"], claim["repayments"]) == ("PAID", [])
     assert claim["recoveries"][0]["paid_to"] == "operator"
-    assert await desk.balances() == {"claims": 140_000, "cash": -140_000}
+    assert await dollars.balances() == {"claims": 140_000, "cash": -140_000}
 
 
 # --- a payment system that answers twice, late, or never ----------------------------------------
@@ -336,13 +348,13 @@ async def test_q42_goods_that_are_given_back_are_not_repaid_too(desk: Desk) -> N
     refused(await found(desk, claim), 409, "already-shown")
 
 
-async def test_only_a_loss_that_was_paid_can_be_found(desk: Desk) -> None:
+async def test_only_a_loss_that_was_paid_can_be_found(desk: Desk, dollars: Desk) -> None:
     delay = await a_delay(desk)
     refused(await found(desk, await paid(desk, delay)), 409, "not-a-loss")
-    loss = await a_dear_loss(desk, new_id("pol"))
-    refused(await found(desk, loss), 409, "claim-not-paid")
-    loss = await accept(desk, loss)
-    refused(await found(desk, loss), 409, "claim-not-paid")
+    loss = await a_dear_loss(dollars, new_id("pol"))
+    refused(await found(dollars, loss), 409, "claim-not-paid")
+    loss = await accept(dollars, loss)
+    refused(await found(dollars, loss), 409, "claim-not-paid")
 
 
 async def test_a_closed_claim_waits_for_its_money_and_is_closed_again(desk: Desk) -> None:
@@ -392,13 +404,13 @@ async def test_after_fraud_all_is_due_that_was_paid_and_is_not_asked_back_yet(
 
 
 async def test_fraud_stops_what_is_not_out_yet_and_waits_for_what_is_on_its_way(
-    desk: Desk,
+    desk: Desk, dollars: Desk
 ) -> None:
-    claim = await accept(desk, await a_dear_loss(desk, new_id("pol")))
+    claim = await accept(dollars, await a_dear_loss(dollars, new_id("pol")))
     body, path = {"why": "The papers were made up."}, f"/v1/claims/{claim['claim_id']}/fraud"
-    refused(await desk.post(path, body), 409, "claim-not-paid")
-    claim = await sent(desk, claim)
-    refused(await desk.post(path, body), 409, "payout-under-way")
+    refused(await dollars.post(path, body), 409, "claim-not-paid")
+    claim = await sent(dollars, claim)
+    refused(await dollars.post(path, body), 409, "payout-under-way")
 
     # A voucher that is not used yet is nobody's any more, and nothing is asked for it.
     voucher = await a_voucher(desk, new_id("pol"))

@@ -26,7 +26,7 @@ from tests.claims.builders import BOOK, a_cover, at, some_terms, tracked
 from tests.claims.desk import Desk, way_of
 from tests.claims.desk import tracked as parcel
 from tests.conftest import AppOf, DbOf, Token
-from tests.files import a_pdf
+from tests.files import a_pdf, file_for
 from tests.plans.builders import any_facts
 from tests.policy.builders import OTHER_TENANT, Json
 
@@ -331,7 +331,7 @@ async def test_a_proposal_says_why_it_waits_also_without_a_signal(desk: Desk) ->
             await desk.client.post(
                 "/v1/evidence",
                 params={"policy_id": policy_id, "kind": kind, "name": "a.pdf"},
-                content=a_pdf(kind),
+                content=file_for(kind),
                 headers=desk.token(desk.tenant),
             )
         ).json()["evidence_id"]

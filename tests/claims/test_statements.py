@@ -11,9 +11,9 @@ from rich.console import Console
 
 from deploy.statements import show_month, unsound
 from libs.common.ids import new_id
-from tests.claims.desk import Desk
+from libs.common.money import Money
+from tests.claims.desk import Desk, way_of
 from tests.claims.money import (
-    a_dear_loss,
     a_paid_loss,
     a_voucher,
     accept,
@@ -21,9 +21,9 @@ from tests.claims.money import (
     done,
     instant,
     paid,
+    papers,
     recover,
     refused,
-    usd,
 )
 from tests.conftest import AppOf, DbOf, Token
 from tests.policy.builders import OTHER_TENANT, Json, amount
@@ -41,6 +41,17 @@ async def desk(app_of: AppOf, db_of: DbOf, token: Token) -> AsyncIterator[Desk]:
         await books_are_sound(desk)
 
 
+async def a_loss_to_be_decided(desk: Desk) -> Json:
+    """Goods of 1,650.00 and freight of 350.00, lost by the agent's word."""
+    policy_id, goods = new_id("pol"), Money(165_000, "CNY")
+    terms = {"goods_value": goods, "eligible_goods_value": goods}
+    await desk.hears(*way_of(policy_id, insured_value=Money(200_000, "CNY"), **terms))
+    ids = await papers(desk, ["agent_loss_confirmation"], policy_id)
+    return await desk.a_claim(
+        "LOSS", policy_id=policy_id, is_whole_parcel=True, evidence_ids=ids
+    )
+
+
 async def lived(desk: Desk) -> tuple[Json, Json]:
     """Three months: a loss found again in March, a dear one in April, a voucher used in May."""
     await desk.at("2024-03-02T09:00")
@@ -49,10 +60,10 @@ async def lived(desk: Desk) -> tuple[Json, Json]:
     await done(await desk.post(f"/v1/claims/{loss['claim_id']}/found", body))
     # The last instant of March in UTC, which is April in Shanghai.
     await desk.at("2024-03-31T23:59:59.999999")
-    dear = await a_dear_loss(desk, new_id("pol"), "2024-03-01T00:00")
+    dear = await a_loss_to_be_decided(desk)
     await desk.at("2024-04-01T00:00")
     dear = await paid(desk, await accept(desk, dear), "2024-04-01T00:00")
-    await done(await recover(desk, dear, usd(50_000)))
+    await done(await recover(desk, dear, amount(50_000)))
     voucher = await a_voucher(desk, new_id("pol"))
     await desk.at("2024-05-05T09:00")
     path = f"/v1/vouchers/{voucher['voucher_id']}/redemption"
@@ -104,15 +115,12 @@ async def test_a_month_closes_with_what_it_opened_with_and_what_moved(desk: Desk
         set(),
     ]
     # A month is one of UTC: the dear loss was reserved in March and released in April.
-    assert books(months[1]["closing"])["reserve", "USD"] == -200_000
-    assert ("reserve", "USD") not in books(months[2]["closing"])
+    assert books(months[1]["closing"])["reserve", "CNY"] == -200_000
+    assert ("reserve", "CNY") not in books(months[2]["closing"])
     assert without_zeros(books(months[4]["closing"])) == {
-        ("cash", "CNY"): -150_000,
-        ("claims", "CNY"): 90_000,
-        ("recovery", "CNY"): 60_000,
-        ("cash", "USD"): -200_000,
-        ("claims", "USD"): 150_000,
-        ("recovery", "USD"): 50_000,
+        ("cash", "CNY"): -350_000,
+        ("claims", "CNY"): 240_000,
+        ("recovery", "CNY"): 110_000,
     }
 
 
@@ -169,8 +177,8 @@ async def test_the_command_shows_both_services_books_in_one_table(
     printed = console.export_text()
     assert code == 0, printed
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines()]
-    assert ["reserve", "-$2,000.00", "$2,000.00", "$0.00"] in rows
-    assert ["claims", "payout-settled", "cash", "1", "-$2,000.00"] in rows
+    assert ["reserve", "-¥2,000.00", "¥2,000.00", "¥0.00"] in rows
+    assert ["claims", "payout-settled", "cash", "1", "-¥2,000.00"] in rows
     assert "2024-04 in UTC: every column sums to zero in each currency." in printed
     assert refused_code == 2
 

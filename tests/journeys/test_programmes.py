@@ -170,8 +170,8 @@ async def test_a_recovery_above_the_loss_is_refused(shop_of: ShopOf) -> None:
     policy = await cssecure(shop)
     claim = await shop.claim(policy, "LOSS", is_whole_parcel=True)
     with pytest.raises(Surprise, match="recovery-above-loss"):
-        await shop.recover(claim, "carrier", yuan("850.01"))
-    await shop.recover(claim, "carrier", yuan("850.00"))
+        await shop.recover(claim, "carrier", yuan("1200.01"))
+    await shop.recover(claim, "carrier", yuan("1200.00"))
 
 
 @pytest.mark.durable_broker

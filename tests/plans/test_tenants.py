@@ -142,3 +142,13 @@ def test_refuses_a_tenant_that_sells_a_plan_nobody_wrote(tmp_path: Path) -> None
 
     with pytest.raises(BrokenDocument, match="no plan 'cssecur'; did you mean 'cssecure'"):
         check_plans(load_tenants(path), load(PROGRAMMES).versions, path)
+
+
+def test_refuses_a_tenant_whose_limits_are_in_another_currency_than_its_plan(
+    tmp_path: Path,
+) -> None:
+    entry = '{name: S, plans: [cssecure], currency: USD, languages: [en], four_eyes_above: "1"}'
+    path = tenant_file(tmp_path, entry)
+
+    with pytest.raises(BrokenDocument, match="'cssecure' pays in CNY, and the tenant's limits"):
+        check_plans(load_tenants(path), load(PROGRAMMES).versions, path)

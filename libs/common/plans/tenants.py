@@ -1,7 +1,7 @@
 """Which tenants sell which plans, in which currency and languages, and up to what without a person."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from libs.common.errors import Refusal
 from libs.common.money import Money, money
 from libs.common.plans.documents import Entry, hint, read_file
+from libs.common.plans.values import Plan
 
 # Straight-through settlement without a person (domain.md 2.5), where a tenant sets no limit.
 STRAIGHT_THROUGH_LIMIT = Decimal(500)
@@ -108,15 +109,21 @@ def _tenant(name: str, entry: Entry) -> Tenant:
     )
 
 
-def check_plans(tenants: Tenants, known: Mapping[str, object], path: Path) -> None:
-    """Refuses a tenant that sells a plan no file defines."""
+def check_plans(tenants: Tenants, known: Mapping[str, Sequence[Plan]], path: Path) -> None:
+    """Refuses a tenant that sells a plan no file defines, or one its limits cannot be compared with."""
     _, document = read_file(path)
     entries = document.mapping()["tenants"].mapping()
     for tenant in tenants.by_id.values():
+        place = entries[tenant.tenant_id].mapping()["plans"]
         for plan in tenant.plans:
             if plan not in known:
-                place = entries[tenant.tenant_id].mapping()["plans"]
                 place.fail(f"there is no plan {plan!r}{hint(plan, known)}")
+            for version in known[plan]:
+                if version.currency != tenant.currency:
+                    place.fail(
+                        f"{plan!r} pays in {version.currency}, and the tenant's limits are in "
+                        f"{tenant.currency}: give it a tenant of its own"
+                    )
 
 
 def _email(place: Entry) -> str:

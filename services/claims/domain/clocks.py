@@ -157,7 +157,8 @@ def stopped_by_money(
     is_settled: bool,
 ) -> dict[str, Clock]:
     """The clocks when money has arrived: those that ran until then stand."""
-    states: dict[str, set[str]] = {"PAYOUT": set(), "ADVANCE": set()}
+    # An insurer's excess is nobody's promise.
+    states: dict[str, set[str]] = {"PAYOUT": set(), "ADVANCE": set(), "EXCESS": set()}
     for payout in payouts:
         if payout.state != "VOID":
             states[payout.kind].add(payout.state)

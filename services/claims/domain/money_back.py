@@ -5,6 +5,7 @@ Carrier and insurer together never pay more than the loss (G-10).
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from libs.common.errors import Conflict, Invalid
 from libs.common.money import Money, money, zero
@@ -62,10 +63,15 @@ class Recovery:
 
 
 def loss_of(plan: Plan, known: dict[str, object]) -> Money:
-    """What was lost: the claimed goods, or for a delay or return the freight."""
+    """What was lost: the claimed goods, with their freight where the plan counts it as lost with
+    them (CS-15, CS-17); for a delay or return the freight."""
     case = facts_of(plan, known)
-    name = "shipping_fee" if case.code("peril") in ("DELAY", "RETURN") else "claimed_value"
-    return money(case.number(name), plan.currency)
+    if case.code("peril") in ("DELAY", "RETURN"):
+        return money(case.number("shipping_fee"), plan.currency)
+    peril = plan.perils.get(case.code("peril"))
+    shipping = None if peril is None else peril.parts.shipping
+    freight = Decimal(0) if shipping is None else max(Decimal(0), shipping.evaluate(case))
+    return money(case.number("claimed_value") + freight, plan.currency)
 
 
 def must_fit(loss: Money, recovered: Money, amount: Money) -> None:
