@@ -158,14 +158,15 @@ def jobs(running: Running) -> Mapping[str, Job]:
                 await usecases.say_appeal_is_overdue(tx, filed, appeal, now=deadline.due_at)
 
     return {
-        usecases.CLOSE_CLAIM: close_claim,
-        usecases.APPEAL_OVERDUE: say_appeal_is_overdue,
         usecases.LOOK_AGAIN: look_again_at_claim,
-        usecases.NOTE_OVERDUE: note_overdue,
         usecases.REMIND_CLAIMANT: remind_claimant,
-        usecases.SEND_PAYOUT: send_payout,
+        usecases.NOTE_OVERDUE: note_overdue,
         usecases.NOTICE_SILENCE: notice_silence,
         usecases.ATTACH_TRACKING: attach_tracking,
+        usecases.SCAN_EVIDENCE: scan_evidence,
         usecases.FORGET_EVIDENCE: forget_evidence,
+        usecases.SEND_PAYOUT: send_payout,
         usecases.LAPSE_VOUCHER: lapse_voucher,
+        usecases.APPEAL_OVERDUE: say_appeal_is_overdue,
+        usecases.CLOSE_CLAIM: close_claim,
     }

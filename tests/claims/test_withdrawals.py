@@ -63,7 +63,7 @@ async def test_an_open_claim_is_taken_back_with_all_that_waits_for_it(desk: Desk
     claim = await desk.a_claim("DAMAGE", claimed_value=amount(85_000))
     assert (claim["state"], set(await desk.deadlines())) == (
         "INFO_REQUIRED",
-        {"look_again_at_claim"},
+        {"look_again_at_claim", "remind_claimant"},
     )
 
     withdrawn = done(await withdraw(desk, claim, reason="It was the neighbour's."))
@@ -203,8 +203,9 @@ async def test_js_12_before_any_payment_another_peril_may_be_chosen(shop: Desk) 
     old = await shop.show(delay)
     assert (old["state"], old["replaced_by"]) == ("WITHDRAWN", damage["claim_id"])
     assert old["evidence"] == []
-    assert (await shop.said(JSX_POLICY))[-5:] == [
+    assert (await shop.said(JSX_POLICY))[-6:] == [
         "ClaimWithdrawn", "ClaimFiled", "EvidenceAdded", "EvidenceAdded", "ClaimDecided",
+        "EvidenceRequested",
     ]  # fmt: skip
 
 
