@@ -73,7 +73,9 @@ async def test_an_open_claim_is_taken_back_with_all_that_waits_for_it(desk: Desk
     )  # fmt: skip
     assert withdrawn["withdrawal"]["withdrawn_by"] == "tests"
     assert await desk.deadlines() == {}
-    assert await desk.said() == ["ClaimFiled", "ClaimDecided", "ClaimWithdrawn"]
+    assert await desk.said() == [
+        "ClaimFiled", "ClaimDecided", "EvidenceRequested", "ClaimWithdrawn",
+    ]  # fmt: skip
     assert (await desk.told_last())["replaced_by"] == ""
     # Again is no news; nor can anything be done with it.
     assert done(await withdraw(desk, claim)) == withdrawn
