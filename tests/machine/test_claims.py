@@ -6,24 +6,34 @@ is refused as a problem, and after every step all of it is looked at in the data
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
 import httpx
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 
 from libs.common.ids import new_id
+from libs.common.money import Money
+from services.policy.domain.policies import Item
 from services.policy.events import TrackingUpdated
 from tests.claims.desk import Desk, told, way_of
-from tests.doors import naive_utc
+from tests.doors import Doors, cloned, naive_utc, open_doors
+from tests.files import file_for
 from tests.policy.builders import Json, amount, at
 
 T = TypeVar("T")
@@ -81,8 +91,13 @@ TENANTS: Mapping[str, str] = {
     "mypoz-cargo": "mypoz",
 }  # fmt: skip
 
+# One file of each kind: the very same one on two claims is a sign that a person looks at.
+FILES: Mapping[str, bytes] = {
+    kind: file_for(kind) for kinds in PAPERS.values() for kind in kinds
+}
+CURRENCIES: Mapping[str, str] = {"bml-shipping": "USD", "mypoz-cargo": "MYR"}
+
 people = st.sampled_from(PEOPLE)
-keys_of_calls = st.sampled_from([f"key-{number}" for number in range(6)])
 minors = st.sampled_from([1, 5_000, 40_000, 85_000, 120_000])
 
 
@@ -108,7 +123,7 @@ class Claiming(RuleBasedStateMachine):
             self.policy_id,
             self.plan,
             tenant=self.tenant,
-            items=_items(self.plan),
+            items=_items(CURRENCIES.get(self.plan, "CNY")),
             order_ref="order-1",
         )
         self.done(self.desk.hears(*way))
@@ -118,11 +133,9 @@ class Claiming(RuleBasedStateMachine):
         """Run on the test's loop, where the service lives."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
 
-    def post(self, path: str, body: Json, *, by: str = "shop", key: str = "") -> httpx.Response:
+    def post(self, path: str, body: Json, *, by: str = "shop") -> httpx.Response:
         """Done, or refused as a problem with a code; never a failure."""
         headers = type(self).headers_of(self.tenant, by)
-        if key:
-            headers["idempotency-key"] = f"{self.tenant}-{path}-{key}"
         response: httpx.Response = self.done(
             self.desk.client.post(path, json=body, headers=headers)
         )
@@ -134,16 +147,58 @@ class Claiming(RuleBasedStateMachine):
         return self.done(self.desk.rows(query, *values))
 
     def amount(self, minor: int) -> Json:
-        return amount(minor, {"bml": "USD", "mypoz": "MYR"}.get(TENANTS[self.plan], "CNY"))
+        return amount(minor, CURRENCIES.get(self.plan, "CNY"))
+
+    # --- the usual way, of which the rest departs ------------------------------------------
+
+    @initialize(peril=st.integers(0, 5))
+    def claim_in_good_order(self, peril: int) -> None:
+        """With all papers of the programme, on the parcel as it then is."""
+        perils = PERILS[self.plan]
+        chosen = perils[peril % len(perils)]
+        self.scan("heard" if chosen in ("LOSS", "SEIZURE", "RETURN") else "delivered")
+        self.now += timedelta(days=30 if chosen in ("LOSS", "DELAY", "RETURN") else 1)
+        self.done(self.desk.at(naive_utc(self.now)))
+        body: Json = {"peril": chosen, "is_whole_parcel": True, "exception_noted": True}
+        body |= {"refund_to_buyer": self.amount(70_000)}
+        body["evidence_ids"] = self._upload(PAPERS[self.plan])
+        self._filed(body)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), by=people)
+    def accept(self, data: st.DataObject, by: str) -> None:
+        """A person lets the engine's answer stand, and what it owes goes out."""
+        body = {"findings": self._findings(data)}
+        self.post(f"/v1/claims/{self._one(data)}/decision", body, by=by)
+        self.done(self.desk.at(naive_utc(self.now)))
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), state=st.sampled_from(["CONFIRMED", "CONFIRMED", "FAILED"]))
+    def answer_what_is_out(self, data: st.DataObject, state: str) -> None:
+        out = "SELECT payout_id AS id FROM payouts WHERE tenant_id = $1 AND state = 'SENT'"
+        self._settle(self._any(data, out), state, "bank-1")
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), by=people, is_granted=st.sampled_from([True, True, False]))
+    def answer_what_is_asked(self, data: st.DataObject, by: str, is_granted: bool) -> None:
+        asked = (
+            "SELECT approval_id AS id FROM approvals WHERE tenant_id = $1 AND state = 'OPEN'"
+        )
+        self._agree(self._any(data, asked), is_granted, by)
+        self.done(self.desk.at(naive_utc(self.now)))
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), by=people)
+    def hear_what_is_appealed(self, data: st.DataObject, by: str) -> None:
+        appealed = "SELECT appeal_id AS id FROM appeals WHERE tenant_id = $1 AND state = 'OPEN'"
+        self._hear(data, self._any(data, appealed), by)
+        self.done(self.desk.at(naive_utc(self.now)))
 
     # --- the claimant ----------------------------------------------------------------------
 
     @rule(data=st.data(), items=st.sampled_from([["i1"], ["i2"], ["i1", "i2"], []]))
     def file(self, data: st.DataObject, items: list[str]) -> None:
-        body = self._statement(data, items)
-        response = self.post("/v1/claims", {"policy_id": self.policy_id, **body})
-        if response.is_success and response.json()["claim_id"] not in self.claims:
-            self.claims.append(response.json()["claim_id"])
+        self._filed(self._statement(data, items))
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), kinds=st.integers(0, 7))
@@ -153,15 +208,16 @@ class Claiming(RuleBasedStateMachine):
         self.post(f"/v1/claims/{self._one(data)}/evidence", {"evidence_ids": papers})
 
     @precondition(lambda self: self.claims)
-    @rule(data=st.data())
-    def withdraw(self, data: st.DataObject) -> None:
-        self.post(f"/v1/claims/{self._one(data)}/withdrawal", {})
-
-    @precondition(lambda self: self.claims)
-    @rule(data=st.data())
-    def swap(self, data: st.DataObject) -> None:
-        body = self._statement(data, [])
-        response = self.post(f"/v1/claims/{self._one(data)}/swap", body)
+    @rule(data=st.data(), is_swap=st.booleans(), chance=st.integers(0, 3))
+    def take_claim_back(self, data: st.DataObject, is_swap: bool, chance: int) -> None:
+        """Now and then, or no claim would ever be decided."""
+        if chance:
+            return
+        path = f"/v1/claims/{self._one(data)}"
+        if not is_swap:
+            self.post(f"{path}/withdrawal", {})
+            return
+        response = self.post(f"{path}/swap", self._statement(data, []))
         if response.is_success:
             self.claims.append(response.json()["claim_id"])
 
@@ -196,10 +252,8 @@ class Claiming(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), by=people)
     def decide_appeal(self, data: st.DataObject, by: str) -> None:
-        appeal = self._any(data, "SELECT appeal_id AS id FROM appeals WHERE tenant_id = $1")
-        if appeal:
-            body = {"findings": self._findings(data), "note": "Read once more."}
-            self.post(f"/v1/appeals/{appeal}/decision", body, by=by)
+        appealed = "SELECT appeal_id AS id FROM appeals WHERE tenant_id = $1"
+        self._hear(data, self._any(data, appealed), by)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), by=people)
@@ -227,9 +281,7 @@ class Claiming(RuleBasedStateMachine):
           reference=st.sampled_from(["bank-1", "bank-2"]))  # fmt: skip
     def settle(self, data: st.DataObject, state: str, reference: str) -> None:
         payout = self._any(data, "SELECT payout_id AS id FROM payouts WHERE tenant_id = $1")
-        if payout:
-            body = {"state": state, "reference": reference}
-            self.post(f"/v1/payouts/{payout}/settlement", body, by="bank")
+        self._settle(payout, state, reference)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
@@ -292,7 +344,8 @@ class Claiming(RuleBasedStateMachine):
 
     @rule(
         later=st.sampled_from(
-            [timedelta(minutes=1), timedelta(hours=20), timedelta(days=8), timedelta(days=40)]
+            [timedelta(minutes=1)] * 4
+            + [timedelta(hours=20), timedelta(days=8), timedelta(days=40)]
         )
     )
     def wait(self, later: timedelta) -> None:
@@ -377,7 +430,7 @@ class Claiming(RuleBasedStateMachine):
         for row in self.rows(
             """
             SELECT a.appeal_id, a.result, n.payout_minor AS after, o.payout_minor AS before
-            FROM (SELECT appeal_id, state AS result, decision_id, against_decision_id
+            FROM (SELECT appeal_id, state AS result, decision_id, against AS against_decision_id
                   FROM appeals WHERE tenant_id = $1 AND state = 'VARIED') a
             JOIN decisions n ON n.decision_id = a.decision_id AND n.tenant_id = $1
             JOIN decisions o ON o.decision_id = a.against_decision_id AND o.tenant_id = $1
@@ -386,6 +439,26 @@ class Claiming(RuleBasedStateMachine):
             assert row["after"] > row["before"], dict(row)
 
     # --- helpers of the rules ----------------------------------------------------------------
+
+    def _filed(self, body: Json) -> None:
+        response = self.post("/v1/claims", {"policy_id": self.policy_id, **body})
+        if response.is_success and response.json()["claim_id"] not in self.claims:
+            self.claims.append(response.json()["claim_id"])
+
+    def _agree(self, approval: str, is_granted: bool, by: str) -> None:
+        if approval:
+            body = {"is_granted": is_granted, "note": "Looked at."}
+            self.post(f"/v1/approvals/{approval}/answer", body, by=by)
+
+    def _hear(self, data: st.DataObject, appeal: str, by: str) -> None:
+        if appeal:
+            body = {"findings": self._findings(data), "note": "Read once more."}
+            self.post(f"/v1/appeals/{appeal}/decision", body, by=by)
+
+    def _settle(self, payout: str, state: str, reference: str) -> None:
+        if payout:
+            body = {"state": state, "reference": reference}
+            self.post(f"/v1/payouts/{payout}/settlement", body, by="bank")
 
     def _one(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(self.claims))
@@ -418,11 +491,68 @@ class Claiming(RuleBasedStateMachine):
         return findings
 
     def _upload(self, kinds: tuple[str, ...]) -> list[str]:
-        return [self.done(self._uploaded(kind)) for kind in kinds]
+        return [self._uploaded(kind) for kind in kinds]
 
-    async def _uploaded(self, kind: str) -> str:
-        return await self.desk.upload(kind, self.policy_id)
+    def _uploaded(self, kind: str) -> str:
+        response: httpx.Response = self.done(
+            self.desk.client.post(
+                "/v1/evidence",
+                params={"policy_id": self.policy_id, "kind": kind, "name": kind},
+                content=FILES[kind],
+                headers=type(self).headers_of(self.tenant, "dee"),
+            )
+        )
+        assert response.status_code == 201, response.text
+        return str(response.json()["evidence_id"])
 
 
-def _items(plan: str) -> tuple[Any, ...]:
-    raise NotImplementedError
+def _items(currency: str) -> tuple[Item, ...]:
+    return tuple(
+        Item(
+            item_id=item_id,
+            item_class="phone",
+            quantity=1,
+            value=Money(minor, currency),
+            weight_kg=Decimal(1),
+            source="agent",
+            verdict="ACCEPT",
+        )
+        for item_id, minor in (("i1", 50_000), ("i2", 35_000))
+    )
+
+
+@pytest_asyncio.fixture(scope="module")
+async def doors(
+    postgres_server: Any, keys: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Doors]:
+    evidence = tmp_path_factory.mktemp("evidence")
+    async with (
+        cloned(postgres_server) as database,
+        open_doors(database, keys, evidence) as opened,
+    ):
+        yield opened
+
+
+@pytest.mark.parametrize("plan", sorted(PERILS))
+async def test_in_whatever_order_nobody_is_paid_too_much(doors: Doors, plan: str) -> None:
+    machine = type(
+        "Machine",
+        (Claiming,),
+        {
+            "desk_of": staticmethod(doors.desk),
+            "headers_of": staticmethod(lambda tenant, by: doors.headers(tenant, subject=by)),
+            "loop": asyncio.get_running_loop(),
+            "plan": plan,
+        },
+    )
+
+    await asyncio.to_thread(
+        run_state_machine_as_test,
+        machine,
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
