@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx
 
+from deploy.local.papers import paper
 from deploy.local.stack import Stack
 from deploy.local.steps import Steps
 from libs.common.auth import SCOPES
@@ -60,9 +61,9 @@ class Shop:
         """A file: its bytes are the body."""
         response = await self._http.post(
             f"{self.stack.urls[service]}{path.partition('?')[0]}",
-            params={"kind": kind, "name": f"{kind}.pdf"} | _about(path),
-            content=_paper(kind),
-            headers={"idempotency-key": uuid4().hex, "content-type": "application/pdf"},
+            params={"kind": kind, "name": kind} | _about(path),
+            content=paper(kind),
+            headers={"idempotency-key": uuid4().hex},
         )
         return _answer(response)
 
@@ -169,26 +170,6 @@ class Shop:
 def _about(path: str) -> dict[str, str]:
     """httpx replaces a URL's own query by `params`: keep what it says."""
     return dict(pair.split("=", 1) for pair in path.partition("?")[2].split("&") if pair)
-
-
-def _paper(kind: str) -> bytes:
-    """A small, real PDF that says what it is, and differs from every other."""
-    shown = f"BT /F1 12 Tf 20 50 Td ({kind} {uuid4().hex}) Tj ET"
-    objects = (
-        "<</Type/Catalog/Pages 2 0 R>>",
-        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 100]/Contents 4 0 R"
-        "/Resources<</Font<</F1 5 0 R>>>>>>",
-        f"<</Length {len(shown)}>>stream\n{shown}\nendstream",
-        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    )
-    paper, places = "%PDF-1.4\n", ""
-    for number, one in enumerate(objects, start=1):
-        places += f"{len(paper):010} 00000 n \n"
-        paper += f"{number} 0 obj\n{one}\nendobj\n"
-    size, start = len(objects) + 1, len(paper)
-    paper += f"xref\n0 {size}\n0000000000 65535 f \n{places}"
-    return f"{paper}trailer<</Size {size}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n".encode()
 
 
 def yuan(amount: str) -> Json:

@@ -5,7 +5,8 @@ import pytest
 from libs.common import words
 from libs.common.plans import codes
 
-# Those of the video elements are free texts of a plan; words are here for the ones in use.
+# Those of the video elements and of who hears appeals are free texts of a plan; words are here for
+# the ones in use.
 KINDS = {
     "join": frozenset({"and", "or"}),
     "peril": codes.PERILS,
@@ -13,6 +14,7 @@ KINDS = {
     "evidence": codes.EVIDENCE,
     "item_class": codes.ITEM_CLASSES,
     "mode": frozenset({"air", "sea", "rail", "road"}),
+    "body": frozenset(words.LANGUAGES["en"]["body"]),
     "element": frozenset(words.LANGUAGES["en"]["element"]),
     "country": frozenset(words.LANGUAGES["en"]["country"]),
 }
