@@ -37,8 +37,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class ClaimNotified(ClaimEvent, frozen=True, kw_only=True):
-    """A first notice: what the carrier said, or its silence, suggests a claim. It waits for the
-    claimant, whose filing takes it over.
+    """A first notice: what the carrier said, or its silence, suggests a claim, or the claimant told of
+    one (`cause` told). It waits for the claimant, whose filing takes it over.
 
     `seen_at` is when the carrier said it, or said anything last; `eligible_on` the day from which
     it can be decided, where that is to come; `closes_at` the first instant too late to file.

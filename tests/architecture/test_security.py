@@ -49,6 +49,7 @@ BODIES: dict[str, Json] = {
     "decide_claim": {},
     "create_evidence_link": {},
     "answer_approval": {"is_granted": True},
+    "give_notice": {"peril": "LOSS", "tracking_number": "NOBODYS-1"},
     "withdraw_claim": {},
     "swap_claim": {"peril": "LOSS"},
     "file_appeal": {"grounds": "It came later than that."},

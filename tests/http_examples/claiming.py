@@ -36,6 +36,7 @@ FINDINGS = frozenset(
         "packing",
         "freight_paid",
         "biy_misdeclared",
+        "fraud",
     }
 )
 # Perils that may be settled as soon as the papers are in: what staff found goes before these.
@@ -107,7 +108,9 @@ class Claimed:
             for name in TRACKING
             if (at := given.time(name)) is not None and at > self.parcel.seen_at
         }
-        return frozenset(to_come | (FINDINGS if self.is_closed_at_once else frozenset()))
+        # A claim that is closed at once took no papers that were held back for staff's findings.
+        untold = FINDINGS | {"evidence"} if self.is_closed_at_once else frozenset()
+        return frozenset(to_come | untold)
 
     def _comparable(self, name: str, facts: Facts) -> object:
         value: Any = facts[name]
@@ -134,14 +137,27 @@ class Staged:
         self._sequence = count(1)
 
     async def claimed(self) -> Claimed:
-        await self._clock_at(self.parcel.filed_at)
+        filed_at, told_at = self.parcel.filed_at, self.parcel.facts.time("notified_at")
+        is_told_before = told_at is not None and told_at < filed_at
+        await self._clock_at(told_at if is_told_before and told_at is not None else filed_at)
         if self.parcel.facts.code("policy_state") == "NONE":
             return await self._claimed_uninsured()
         await self._hear_of_policies()
         for earlier in earlier_claims(self.parcel):
             await self._claim_earlier(earlier)
-        await self._hear_of_way(self.parcel.filed_at)
+        if is_told_before and told_at is not None:
+            await self._give_notice(told_at)
+        await self._hear_of_way(filed_at)
         return await self._claimed()
+
+    async def _give_notice(self, told_at: datetime) -> None:
+        """The first contact, some time before the claim is filed."""
+        await self._hear_of_way(told_at)
+        notice = await self._post(
+            "claims/notices", policy_id=self.policy_id, peril=self.parcel.example.peril
+        )
+        assert notice["state"] == "NOTIFIED", notice
+        await self._clock_at(self.parcel.filed_at)
 
     async def _claimed(self) -> Claimed:
         parcel, findings = self.parcel, self._findings()
@@ -196,10 +212,7 @@ class Staged:
             await self.desk.hears(*self._told([update]))
 
     async def _claim_earlier(self, earlier: Earlier) -> None:
-        """A claim made and answered before; WITHDRAWN, which no door takes, is written."""
-        if earlier.outcome == "WITHDRAWN":
-            await self._write_withdrawn(earlier)
-            return
+        """A claim made and answered before, or taken back."""
         if earlier.needs_delivery:
             before = self.parcel.filed_at - timedelta(days=2)
             await self._hear_of_way(before, delivered_at=before)
@@ -207,17 +220,13 @@ class Staged:
         claim = await self._post(
             "claims", policy_id=self.policy_id, evidence_ids=ids, **earlier.statement
         )
+        if earlier.outcome == "WITHDRAWN":
+            await self._post(f"claims/{claim['claim_id']}/withdrawal")
+            return
         if _is_open(claim):
             claim = await self._decide(claim, findings=earlier.findings, settles=True)
         assert claim["decision"]["outcome"] == earlier.outcome, claim
         assert claim["decision"]["is_settled"], claim
-
-    async def _write_withdrawn(self, earlier: Earlier) -> None:
-        async with self.desk.db.transaction(self.desk.tenant) as tx:
-            await store.insert_claim(
-                tx,
-                earlier.withdrawn(self.desk.tenant, self.policy_id, self.parcel.filed_at),
-            )
 
     # --- the claim ---------------------------------------------------------------------------
 

@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
 from libs.common.ids import new_id
 from libs.common.plans.values import Peril
-from services.claims.domain.cases import Claim, Statement
-from services.claims.store import FiledClaim
 from tests.buying import amount_of
 from tests.http_examples.parcels import Parcel
 from tests.policy.builders import Json
@@ -29,21 +26,6 @@ class Earlier:
     papers: tuple[str, ...]
     # A delay is known when the parcel has come: the delivery is told, and undone by a later scan.
     needs_delivery: bool
-
-    def withdrawn(self, tenant_id: str, policy_id: str, at: datetime) -> FiledClaim:
-        claim = Claim(
-            claim_id=new_id("clm"),
-            statement=Statement(peril=self.peril),
-            notified_at=at,
-            filed_at=at,
-        )
-        return FiledClaim(
-            claim=claim,
-            tenant_id=tenant_id,
-            policy_id=policy_id,
-            state="WITHDRAWN",
-            filed_by="tests",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,6 @@ class Why(StrEnum):
 
     OTHER_PARAMS = "the services serve the plans as they are published"
     NO_ENDPOINT = "there is no endpoint for it yet"
-    NOTICE_BEFORE_FILING = "the API takes notice and filing as one act"
     FACT_NOT_TAKEN = "no door takes this fact"
 
 
@@ -41,24 +40,17 @@ WITHOUT_ENDPOINT: Mapping[str, str] = {
 
 _PARAMS = Listed(why=Why.OTHER_PARAMS)
 _ENDPOINT = Listed(why=Why.NO_ENDPOINT)
-_NOTICE = Listed(why=Why.NOTICE_BEFORE_FILING)
 
 # By plan and id.
 NOT_BY_HTTP: Mapping[tuple[str, str], Listed] = {
     # A quote of this plan is priced at once: it is never a draft that could be charged.
     ("bml-shipping", "X05"): Listed(why=Why.FACT_NOT_TAKEN, fact="quote_state"),
-    # Fraud is said as a cause, as in X13 and M46, never as a finding.
-    ("bml-shipping", "X14"): Listed(why=Why.FACT_NOT_TAKEN, fact="fraud"),
     ("cssecure", "C77"): _PARAMS,
-    ("cssecure", "C86"): _NOTICE,
-    ("jsx-cargo", "J49"): _NOTICE,
     ("jsx-cargo", "J51"): _ENDPOINT,
     ("jsx-cargo", "J52"): _ENDPOINT,
     ("mypoz-cargo", "M03"): _PARAMS,
     ("mypoz-cargo", "M04"): _PARAMS,
     ("mypoz-cargo", "M44"): _PARAMS,
-    ("tks-warehouse", "T31"): _NOTICE,
-    ("tks-warehouse", "X20"): _NOTICE,
 }
 
 # Results of examples that are run which no answer holds.

@@ -215,7 +215,9 @@ class Parcel:
 
 
 def _filed_at(example: Example, facts: Facts) -> datetime:
-    """The first contact; where none is told, the moment of the answer or after all that happened."""
+    """As it is told, or the first contact; else the moment of the answer, or after all that happened."""
+    if (filed_at := facts.time("filed_at")) is not None:
+        return filed_at
     if (notified_at := facts.time("notified_at")) is not None:
         return notified_at
     if "as_of" in example.given:

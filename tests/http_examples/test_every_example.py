@@ -17,7 +17,6 @@ from tests.http_examples import (
     test_quotes,
     test_sla,
 )
-from tests.http_examples.doors import facts_given
 from tests.http_examples.not_by_http import (
     ANSWERED_OTHERWISE,
     EXAMPLES,
@@ -101,15 +100,8 @@ def test_what_is_not_shown_or_answered_otherwise_is_of_examples_that_are_run() -
         assert results < set(BY_KEY[key].expect), "something is left to compare"
 
 
-def _is_filed_after_notice(example: Example) -> bool:
-    facts = facts_given(example)
-    filed_at = facts.time("filed_at")
-    return filed_at is not None and filed_at != facts.time("notified_at")
-
-
 _HOLDS: Mapping[Why, Callable[[Example, Listed], bool]] = {
     Why.OTHER_PARAMS: lambda example, _: bool(example.overrides),
     Why.NO_ENDPOINT: lambda example, _: example.ask in WITHOUT_ENDPOINT,
-    Why.NOTICE_BEFORE_FILING: lambda example, _: _is_filed_after_notice(example),
     Why.FACT_NOT_TAKEN: lambda example, listed: listed.fact in example.given,
 }

@@ -17,6 +17,7 @@ from services.notifier.domain.notices import (
     LETTERS,
     ClaimEligible,
     ClaimReceived,
+    ClaimTold,
     CoverBegan,
     CoverCancelled,
     CoverInvalidated,
@@ -48,7 +49,7 @@ NEEDED = ("police_report|outer_packaging_photos+weight_photo", "carrier_loss_let
 
 def a_suggestion(cause: str = "lost", peril: str = "LOSS", **changes: Any) -> ClaimEligible:
     """A first notice: after a scan, or after silence."""
-    shape = ParcelInterrupted if cause == "silence" else ClaimEligible
+    shape = {"silence": ParcelInterrupted, "told": ClaimTold}.get(cause, ClaimEligible)
     values = {"peril": peril, "cause": cause, "seen_at": NOW, "notified_at": NOW, **changes}
     return shape(**values)
 
@@ -58,6 +59,7 @@ EXAMPLES: list[Letter] = [
     a_suggestion("damaged", "DAMAGE", closes_at=NOW, missing=NEEDED),
     a_suggestion("something_new", "SEIZURE", eligible_on=date(2026, 3, 20)),
     a_suggestion("silence"),
+    a_suggestion("told", "DAMAGE", closes_at=NOW, missing=NEEDED),
     a_suggestion("silence", eligible_on=date(2026, 3, 20), closes_at=NOW, missing=NEEDED),
     NoticeClosed(peril="LOSS", reason="DELIVERED", closed_at=NOW),
     NoticeClosed(peril="LOSS", reason="PARCEL_FOUND", closed_at=NOW),

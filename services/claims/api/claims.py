@@ -36,7 +36,7 @@ from services.claims.api.parts import (
     rules_of,
     which_policy,
 )
-from services.claims.api.requests import ClaimRequest, DecisionRequest, Peril
+from services.claims.api.requests import ClaimRequest, DecisionRequest, NoticeRequest, Peril
 from services.claims.api.views import (
     ClaimSummary,
     ClaimView,
@@ -45,6 +45,7 @@ from services.claims.api.views import (
     claim_view,
 )
 from services.claims.domain.approvals import Override
+from services.claims.store import UnknownPolicy
 
 router = web.api_router(prefix="/v1", tags=["claims"])
 
@@ -89,6 +90,42 @@ async def file_claim(
             await usecases.remember_fetched(tx, fetched)
         filed = await usecases.file_claim(tx, rules_of(parts), command, now=now)
         return await key.keep(tx, 201, await claim_view(tx, filed))
+
+
+@router.post("/claims/notices", status_code=201, response_model=ClaimView)
+async def give_notice(
+    body: NoticeRequest,
+    request: Request,
+    caller: Annotated[Caller, requires(CLAIMS_WRITE)],
+    db: Db,
+    parts: Parts,
+) -> Response:
+    """Tell of a loss or damage before it is claimed: the first contact, which deadlines go by.
+
+    It waits for its claimant as NOTIFIED; `POST /v1/claims` for the same peril files it.
+    """
+    key = await key_of(request, caller.tenant_id)
+    async with db.transaction(caller.tenant_id) as tx:
+        if (answer := await key.find(tx)) is not None:
+            return answer
+        known = await known_policies(tx, body, caller.tenant_id)
+    policy_id, fetched = await which_policy(parts.peer("policy"), body, known, caller.tenant_id)
+    if policy_id is None:
+        raise UnknownPolicy("No policy in your account has this parcel: nothing is insured.")
+    now = await now_of(db, caller)
+    command = usecases.GiveNotice(
+        tenant_id=caller.tenant_id,
+        policy_id=policy_id,
+        peril=body.peril,
+        told_by=caller.subject,
+    )
+    async with db.transaction(caller.tenant_id) as tx:
+        if (answer := await key.replay(tx)) is not None:
+            return answer
+        if fetched is not None:
+            await usecases.remember_fetched(tx, fetched)
+        notice = await usecases.give_notice(tx, rules_of(parts), command, now=now)
+        return await key.keep(tx, 201, await claim_view(tx, notice))
 
 
 @router.get("/claims", responses=problem_responses(BadCursor))

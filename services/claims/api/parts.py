@@ -5,7 +5,7 @@ from libs.common.errors import Conflict, Fault, Invalid
 from libs.common.peers import Peer
 from libs.common.service import Running
 from services.claims import clients, store, usecases
-from services.claims.api.requests import ClaimRequest
+from services.claims.api.requests import ParcelRequest
 from services.claims.domain.cases import Cover
 from services.claims.store import UnknownPolicy
 from services.claims.usecases import Rules
@@ -39,7 +39,7 @@ async def cover_of(db: Database, parts: Running, policy_id: str, tenant_id: str)
     return fetched
 
 
-async def known_policies(tx: Tx, body: ClaimRequest, tenant_id: str) -> list[str]:
+async def known_policies(tx: Tx, body: ParcelRequest, tenant_id: str) -> list[str]:
     """The policies we know that the claim may mean."""
     if body.policy_id is not None:
         cover = await store.find_cover(tx, body.policy_id, tenant_id=tenant_id)
@@ -48,7 +48,7 @@ async def known_policies(tx: Tx, body: ClaimRequest, tenant_id: str) -> list[str
 
 
 async def which_policy(
-    policies: Peer, body: ClaimRequest, known: list[str], tenant_id: str
+    policies: Peer, body: ParcelRequest, known: list[str], tenant_id: str
 ) -> tuple[str | None, Cover | None]:
     """The policy claimed on, and its copy where it had to be read through; None: not insured."""
     found = known
@@ -69,7 +69,7 @@ async def which_policy(
     return policy_id, fetched
 
 
-def _wanted(body: ClaimRequest) -> dict[str, str]:
+def _wanted(body: ParcelRequest) -> dict[str, str]:
     if not body.tracking_number and not body.order_ref:
         detail = "Name the policy_id, or a tracking_number, or an order_ref."
         raise WhichPolicy(detail, faults=[Fault(detail, "#/policy_id")])

@@ -79,13 +79,23 @@ class StatementRequest(Body):
         )
 
 
-class ClaimRequest(StatementRequest):
+class ParcelRequest(Body):
     """Name the policy, or its parcel by tracking number, or its order."""
 
     policy_id: Annotated[str, IdOf("pol")] | None = None
     tracking_number: TrackingNumber | None = None
     carrier: Annotated[str, OneLine(64)] | None = None
     order_ref: Reference | None = None
+
+
+class ClaimRequest(ParcelRequest, StatementRequest):
+    """Name the policy, or its parcel by tracking number, or its order."""
+
+
+class NoticeRequest(ParcelRequest):
+    """Name the policy, or its parcel by tracking number, or its order."""
+
+    peril: Peril
 
 
 class WithdrawalRequest(Body):
@@ -149,6 +159,8 @@ class FindingsIn(Body):
     freight_paid: Flag | None = None
     is_misdeclared: Flag | None = None
     """Buy-yourself goods that were not marked as what they are."""
+    fraud: Flag | None = None
+    """A false declaration or false papers: excluded under every programme (G-15)."""
     loss_confirmed_at: Instant | None = None
     insurer_accepted_at: Instant | None = None
     """When the insurer took the case on."""
@@ -165,6 +177,7 @@ class FindingsIn(Body):
             exception_noted=self.exception_noted,
             is_freight_paid=self.freight_paid,
             is_misdeclared=self.is_misdeclared,
+            is_fraud=self.fraud,
             loss_confirmed_at=self.loss_confirmed_at,
             insurer_accepted_at=self.insurer_accepted_at,
         )

@@ -410,7 +410,7 @@ class ClaimView(View):
     notified_at: datetime
     filed_at: datetime | None
     filed_by: str
-    """`platform`: nobody has filed it yet."""
+    """`platform`: nobody has told of it, or filed it, yet."""
     decision: DecisionView | None
     evidence: list[EvidenceView]
     payouts: list[PayoutView]

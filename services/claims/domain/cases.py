@@ -128,6 +128,7 @@ class Findings:
     is_freight_paid: bool | None = None
     is_misdeclared: bool | None = None
     is_investigated: bool | None = None
+    is_fraud: bool | None = None
     loss_confirmed_at: datetime | None = None
     # When a person recorded that the insurer took the case on (TK-19).
     insurer_accepted_at: datetime | None = None

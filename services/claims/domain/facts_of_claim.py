@@ -126,6 +126,7 @@ def _of_claim(cover: Cover, claim: Claim) -> Mapping[str, Any]:
         "video_elements": found.video_elements,
         "biy_misdeclared": found.is_misdeclared,
         "carrier_investigation": found.is_investigated,
+        "fraud": found.is_fraud,
     }
 
 

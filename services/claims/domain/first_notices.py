@@ -27,6 +27,8 @@ from services.claims.domain.facts_of_claim import facts
 
 LOSS: Final = "LOSS"
 SILENCE: Final = "silence"
+# The claimant told it, and has not filed yet.
+TOLD: Final = "told"
 # Why a notice is over where the plan has nothing against it: the parcel was heard of again.
 FOUND: Final = "PARCEL_FOUND"
 
@@ -175,8 +177,22 @@ def _notice(plan: Plan, watched: Watched, sign: Sign, now: datetime) -> FirstNot
         return None
     known = _asked(plan, watched, sign.peril, sign, now)
     answer = eligibility_of(plan, peril, known)
-    if _denial(answer):
-        return None
+    return None if _denial(answer) else _first_notice(sign, peril, known, answer, now)
+
+
+def told(plan: Plan, watched: Watched, peril: str, now: datetime) -> FirstNotice:
+    """The claimant's first contact, whatever the plan would say: it is theirs to file or not."""
+    sign = Sign(peril=peril, cause=TOLD, seen_at=now)
+    terms = plan.perils.get(peril)
+    if terms is None:
+        return FirstNotice(sign=sign, eligible_on=None, closes_at=None, missing=())
+    known = _asked(plan, watched, peril, None, now)
+    return _first_notice(sign, terms, known, eligibility_of(plan, terms, known), now)
+
+
+def _first_notice(
+    sign: Sign, peril: Peril, known: Facts, answer: Eligibility, now: datetime
+) -> FirstNotice:
     is_early = answer.opens_at is not None and answer.opens_at > now
     return FirstNotice(
         sign=sign,

@@ -52,6 +52,8 @@ from services.claims.usecases.evidence import (
 )
 from services.claims.usecases.first_notices import (
     NOTICE_SILENCE,
+    GiveNotice,
+    give_notice,
     move_covers,
     notice_silence,
 )
@@ -131,6 +133,7 @@ __all__ = [
     "EvidenceNotScanned",
     "FileAppeal",
     "FileClaim",
+    "GiveNotice",
     "KeepEvidence",
     "NoteScan",
     "PayAdvance",
@@ -156,6 +159,7 @@ __all__ = [
     "file_claim",
     "forget_evidence",
     "get_openable",
+    "give_notice",
     "keep_evidence",
     "lapse_voucher",
     "list_perils",

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from libs.common import outbox
@@ -14,13 +14,53 @@ from libs.common.plans.values import Plan
 from services.claims import store
 from services.claims.domain import filing
 from services.claims.domain.cases import Claim, Cover, EarlierClaim, Statement
-from services.claims.domain.first_notices import FirstNotice, Watched, look
+from services.claims.domain.first_notices import FirstNotice, Watched, look, told
 from services.claims.events import ClaimEvent, ClaimNoticeClosed, ClaimNotified
 from services.claims.store import FiledClaim, Policy
 from services.claims.usecases.decisions import Rules, decide
 
 NOTICE_SILENCE = "notice_silence"
 PLATFORM = "platform"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveNotice:
+    """A claimant's first contact about a peril of the policy, before they file (2.7)."""
+
+    tenant_id: str
+    policy_id: str
+    peril: str
+    told_by: str
+
+
+async def give_notice(
+    tx: Tx, rules: Rules, command: GiveNotice, *, now: datetime
+) -> FiledClaim:
+    """The notice that waits for its claimant: told now, or known before, which was the first contact.
+
+    One that the platform made is the claimant's from now on: no scan ends it.
+    """
+    cover = await store.lock_cover(tx, command.policy_id, tenant_id=command.tenant_id)
+    known = await store.find_notice(
+        tx, cover.policy_id, command.peril, tenant_id=command.tenant_id
+    )
+    if known is not None:
+        theirs = replace(known, filed_by=command.told_by)
+        if known.filed_by == PLATFORM:
+            await store.save_claim(tx, theirs)
+            return theirs
+        return known
+    plan = rules.plans.pinned(cover.plan_sha256)
+    notice = told(plan, Watched(cover=cover), command.peril, now)
+    made = _noticed(cover, notice, now=now, by=command.told_by)
+    await store.insert_claim(tx, made)
+    said = Announcement(
+        tenant_id=command.tenant_id,
+        key=cover.policy_id,
+        event=_claim_notified(made, notice),
+    )
+    await outbox.append(tx, said, now=now)
+    return made
 
 
 async def move_covers(
@@ -107,7 +147,12 @@ def _step(
     )
     outlook = look(plan, watched, now)
     made = [(_noticed(cover, notice, now=now), notice) for notice in outlook.notices]
-    over = [(waiting[peril], why) for peril, why in outlook.closed.items()]
+    # What a claimant told is theirs: no scan ends it.
+    over = [
+        (waiting[peril], why)
+        for peril, why in outlook.closed.items()
+        if waiting[peril].filed_by == PLATFORM
+    ]
     return _Step(
         cover=cover,
         noticed=tuple(filed for filed, _ in made),
@@ -141,7 +186,9 @@ def _due(step: _Step) -> Deadline | None:
     )
 
 
-def _noticed(cover: Cover, notice: FirstNotice, *, now: datetime) -> FiledClaim:
+def _noticed(
+    cover: Cover, notice: FirstNotice, *, now: datetime, by: str = PLATFORM
+) -> FiledClaim:
     statement = Statement(peril=notice.sign.peril)
     return FiledClaim(
         claim=Claim(
@@ -150,7 +197,7 @@ def _noticed(cover: Cover, notice: FirstNotice, *, now: datetime) -> FiledClaim:
         tenant_id=cover.tenant_id,
         policy_id=cover.policy_id,
         state=filing.NOTIFIED,
-        filed_by=PLATFORM,
+        filed_by=by,
         cause=notice.sign.cause,
     )
 

@@ -15,6 +15,7 @@ from services.notifier import usecases
 from services.notifier.domain import notices
 from services.notifier.domain.notices import (
     SILENCE,
+    TOLD,
     AppealAnswered,
     AppealReceived,
     ApprovalWanted,
@@ -24,6 +25,7 @@ from services.notifier.domain.notices import (
     ClaimLate,
     ClaimReceived,
     ClaimTakenBack,
+    ClaimTold,
     Letter,
     Line,
     Notice,
@@ -53,7 +55,7 @@ class ClaimNotified(ClaimReading, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
 
     def to_letter(self) -> ClaimEligible:
-        shape = ParcelInterrupted if self.cause == SILENCE else ClaimEligible
+        shape = {SILENCE: ParcelInterrupted, TOLD: ClaimTold}.get(self.cause, ClaimEligible)
         return shape(
             peril=self.peril,
             cause=self.cause,

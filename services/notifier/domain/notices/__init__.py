@@ -7,6 +7,7 @@ Letters hold facts only; the words for them are in `words` and the templates.
 
 from services.notifier.domain.notices.claims import (
     SILENCE,
+    TOLD,
     AppealAnswered,
     AppealReceived,
     ClaimAnswered,
@@ -15,6 +16,7 @@ from services.notifier.domain.notices.claims import (
     ClaimLate,
     ClaimReceived,
     ClaimTakenBack,
+    ClaimTold,
     Line,
     NoticeClosed,
     PapersStillWanted,
@@ -90,6 +92,7 @@ __all__ = [
     "NO_POLICY",
     "SILENCE",
     "STAFF",
+    "TOLD",
     "UNKNOWN_POLICY",
     "AdvanceArrived",
     "AppealAnswered",
@@ -102,6 +105,7 @@ __all__ = [
     "ClaimLate",
     "ClaimReceived",
     "ClaimTakenBack",
+    "ClaimTold",
     "Cover",
     "CoverBegan",
     "CoverCancelled",

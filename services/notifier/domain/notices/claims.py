@@ -24,6 +24,7 @@ class UnknownOutcome(Invalid):
 
 
 SILENCE = "silence"
+TOLD = "told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,13 @@ class ParcelInterrupted(ClaimEligible):
     """The same after the carrier's silence: `seen_at` is when it last said anything."""
 
     template: ClassVar[str] = "parcel.interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimTold(ClaimEligible):
+    """The same after the customer's own word: `seen_at` is when they gave it."""
+
+    template: ClassVar[str] = "claim.told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from services.notifier.domain.notices.claims import (
     ClaimLate,
     ClaimReceived,
     ClaimTakenBack,
+    ClaimTold,
     NoticeClosed,
     PapersStillWanted,
     PapersWanted,
@@ -63,6 +64,7 @@ Letter = (
     | RefundPromised
     | PremiumTakenBack
     | ClaimEligible
+    | ClaimTold
     | ParcelInterrupted
     | NoticeClosed
     | ClaimReceived
@@ -94,6 +96,7 @@ LETTERS: tuple[type[Letter], ...] = (
     RefundPromised,
     PremiumTakenBack,
     ClaimEligible,
+    ClaimTold,
     ParcelInterrupted,
     NoticeClosed,
     ClaimReceived,
