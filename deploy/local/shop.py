@@ -1,6 +1,7 @@
 """A shop as the demo plays it: one sandbox tenant, its test clock, and the public APIs by HTTP."""
 
 import asyncio
+from copy import copy
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -32,12 +33,24 @@ class Shop:
         self.email = f"ann@{self.tenant_id}.example"
         self.stack = stack
         self._steps = steps
-        token = stack.token(tenant=self.tenant_id, scopes=SCOPES, subject="demo")
-        self._http = httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=30)
+        self._others: list[httpx.AsyncClient] = []
+        self._http = self._caller("demo")
         self._clock: Json | None = None
 
+    def _caller(self, subject: str) -> httpx.AsyncClient:
+        token = self.stack.token(tenant=self.tenant_id, scopes=SCOPES, subject=subject)
+        return httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=30)
+
+    def acting_as(self, subject: str) -> "Shop":
+        """Another person of the same sandbox, as long as the shop is open."""
+        other = copy(self)
+        other._http = self._caller(subject)
+        self._others.append(other._http)
+        return other
+
     async def close(self) -> None:
-        await self._http.aclose()
+        for caller in (self._http, *self._others):
+            await caller.aclose()
 
     def say(self, who: str, what: str, amount: str = "") -> None:
         self._steps.say(f"  {who:<10} {what:<68} {amount:>12}".rstrip())

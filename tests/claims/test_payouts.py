@@ -18,7 +18,7 @@ from tests.policy.builders import OTHER_TENANT, Json, amount
 from tests.policy.serving import fire_due, served
 
 NOW = "2024-03-02T09:00"
-AT_ONCE = 20
+AT_ONCE = 50
 
 
 @pytest.fixture

@@ -174,6 +174,59 @@ async def test_a_recovery_above_the_loss_is_refused(shop_of: ShopOf) -> None:
     await shop.recover(claim, "carrier", yuan("1200.00"))
 
 
+async def test_an_appeal_is_heard_by_another_pays_the_difference_and_the_claim_closes(
+    shop_of: ShopOf, stack: Stack
+) -> None:
+    """JS-33: a damage graded at half is appealed, and somebody else sees more of it."""
+    shop = shop_of("jsx")
+    await shop.at(datetime(2024, 5, 10, 9, tzinfo=SHANGHAI))
+    quote = await shop.quote(
+        asked(
+            "jsx-cargo",
+            point="sales_contact",
+            item_class="clothing",
+            value=yuan("2000.00"),
+            shipping_fee=yuan("100.00"),
+            insured_value=yuan("2000.00"),
+            customer={"customer_id": "acme", "kind": "account", "is_registered": True},
+            order={"order_ref": "JSX-9"},
+        )
+    )
+    policy = await bought(shop, quote)
+    await shop.at(datetime(2024, 5, 11, 9, tzinfo=SHANGHAI))
+    await shop.dispatch(policy, "JS9")
+    delivered = datetime(2024, 6, 1, 9, tzinfo=SHANGHAI)
+    await shop.at(delivered)
+    await shop.scan(policy, "delivered", delivered)
+    papers = await shop.evidence(
+        policy, "value_document", "logistics_document", "damage_photos"
+    )
+    claim = await shop.claim(policy, "DAMAGE", item_ids=["i1"], evidence_ids=papers)
+    claim = await shop.decide(claim, findings={"grades": {"i1": "0.5"}})
+    claim = await shop.settle_payout(claim["claim_id"])
+    assert (claim["state"], claim["decision"]["payout"]["amount_minor"]) == ("PAID", 100_000)
+
+    await shop.later(days=10)
+    path = f"/v1/claims/{claim['claim_id']}"
+    appeal = await shop.post("claims", f"{path}/appeals", {"grounds": "All of it is torn."})
+    heard = {"findings": {"grades": {"i1": "0.8"}}, "note": "Three seams are open."}
+    decision = f"/v1/appeals/{appeal['appeal_id']}/decision"
+    with pytest.raises(Surprise, match="decided-before"):
+        await shop.post("claims", decision, heard)
+    other = shop.acting_as("another-adjudicator")
+    decided = await other.post("claims", decision, heard)
+    assert decided["state"] == "VARIED"
+    claim = await shop.settle_payout(claim["claim_id"])
+    amounts = [payout["amount"]["amount_minor"] for payout in claim["payouts"]]
+    assert (claim["state"], amounts) == ("CLOSED", [100_000, 60_000])
+
+    trace = await shop.get("claims", f"{path}/trace")
+    told = [moment["what"] for moment in trace["moments"]]
+    assert told[0] == "FirstContact"
+    assert {"ClaimAppealed", "AppealDecided", "ClaimClosed"} <= set(told)
+    assert await sums_to_zero(stack.postgres.admin_url, Steps.quiet())
+
+
 @pytest.mark.durable_broker
 async def test_a_claim_filed_before_the_policys_event_arrived_is_read_through(
     shop_of: ShopOf, stack: Stack
