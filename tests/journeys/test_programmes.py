@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,10 +11,7 @@ from deploy.local.stack import Stack
 from deploy.local.steps import Steps
 from deploy.local.stories import STORIES, Story, asked, bought
 from tests.journeys.conftest import ShopOf
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-KUALA_LUMPUR = ZoneInfo("Asia/Kuala_Lumpur")
-UTC = ZoneInfo("UTC")
+from tests.journeys.parcels import SHANGHAI, jsx
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
@@ -101,22 +97,7 @@ async def test_a_second_claim_on_one_parcel_with_another_peril_is_denied(
 ) -> None:
     """JS-11: one responsibility a parcel."""
     shop = shop_of("jsx")
-    await shop.at(datetime(2024, 5, 10, 9, tzinfo=SHANGHAI))
-    quote = await shop.quote(
-        asked(
-            "jsx-cargo",
-            point="sales_contact",
-            item_class="clothing",
-            value=yuan("2000.00"),
-            shipping_fee=yuan("100.00"),
-            insured_value=yuan("2000.00"),
-            customer={"customer_id": "acme", "kind": "account", "is_registered": True},
-            order={"order_ref": "JSX-1"},
-        )
-    )
-    policy = await bought(shop, quote)
-    await shop.at(datetime(2024, 5, 11, 9, tzinfo=SHANGHAI))
-    await shop.dispatch(policy, "JS1")
+    policy = await jsx(shop)
     delivered = datetime(2024, 6, 1, 9, tzinfo=SHANGHAI)
     await shop.at(delivered)
     await shop.scan(policy, "delivered", delivered)
@@ -179,22 +160,7 @@ async def test_an_appeal_is_heard_by_another_pays_the_difference_and_the_claim_c
 ) -> None:
     """JS-33: a damage graded at half is appealed, and somebody else sees more of it."""
     shop = shop_of("jsx")
-    await shop.at(datetime(2024, 5, 10, 9, tzinfo=SHANGHAI))
-    quote = await shop.quote(
-        asked(
-            "jsx-cargo",
-            point="sales_contact",
-            item_class="clothing",
-            value=yuan("2000.00"),
-            shipping_fee=yuan("100.00"),
-            insured_value=yuan("2000.00"),
-            customer={"customer_id": "acme", "kind": "account", "is_registered": True},
-            order={"order_ref": "JSX-9"},
-        )
-    )
-    policy = await bought(shop, quote)
-    await shop.at(datetime(2024, 5, 11, 9, tzinfo=SHANGHAI))
-    await shop.dispatch(policy, "JS9")
+    policy = await jsx(shop)
     delivered = datetime(2024, 6, 1, 9, tzinfo=SHANGHAI)
     await shop.at(delivered)
     await shop.scan(policy, "delivered", delivered)
