@@ -30,12 +30,7 @@ from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts, now_of
 from libs.common.wire import IdOf
 from services.claims import store, usecases
-from services.claims.api.parts import (
-    cover_of,
-    known_policies,
-    rules_of,
-    which_policy,
-)
+from services.claims.api.parts import cover_of, known_policies, rules_of, which_policy
 from services.claims.api.requests import ClaimRequest, DecisionRequest, Peril
 from services.claims.api.views import (
     ClaimSummary,

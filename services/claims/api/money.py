@@ -5,12 +5,7 @@ from typing import Annotated
 from fastapi import Request, Response
 
 from libs.common import web
-from libs.common.auth import (
-    CLAIMS_DECIDE,
-    PAYOUTS_SETTLE,
-    Caller,
-    requires,
-)
+from libs.common.auth import CLAIMS_DECIDE, PAYOUTS_SETTLE, Caller, requires
 from libs.common.idempotency import key_of
 from libs.common.service import Db, Parts, now_of
 from services.claims import usecases

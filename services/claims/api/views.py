@@ -5,10 +5,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from libs.common.db import Tx
-from libs.common.wire import (
-    MoneyView,
-    View,
-)
+from libs.common.wire import MoneyView, View
 from services.claims import store
 from services.claims.api.appeal_views import AppealView
 from services.claims.domain import Eligibility

@@ -12,7 +12,6 @@ from services.claims.store.appeals import (
     save_window,
 )
 from services.claims.store.approvals import (
-    UnknownApproval,
     WantedApprovals,
     get_approval,
     has_refused_payout,
@@ -85,10 +84,7 @@ from services.claims.store.evidence import (
     save_scan,
     take_evidence,
 )
-from services.claims.store.moments import (
-    Moment,
-    list_moments,
-)
+from services.claims.store.moments import Moment, list_moments
 from services.claims.store.past import (
     FIRST,
     PastWanted,
@@ -98,7 +94,6 @@ from services.claims.store.past import (
     list_past_of,
 )
 from services.claims.store.payouts import (
-    UnknownPayout,
     get_payout,
     insert_payout,
     insert_recovery,
@@ -107,7 +102,6 @@ from services.claims.store.payouts import (
     save_payout,
 )
 from services.claims.store.repayments import (
-    Aftermath,
     find_reserve,
     get_aftermath,
     get_repayment,
@@ -119,27 +113,16 @@ from services.claims.store.repayments import (
     save_repayment,
     save_reserve,
 )
-from services.claims.store.sendings import (
-    insert_attempt,
-    list_attempts,
-    save_attempt,
-)
-from services.claims.store.signals import (
-    find_surroundings,
-)
+from services.claims.store.sendings import insert_attempt, list_attempts, save_attempt
+from services.claims.store.signals import find_surroundings
 from services.claims.store.vouchers import (
-    UnknownVoucher,
     find_voucher,
     get_voucher,
     insert_voucher,
     list_vouchers,
     save_voucher,
 )
-from services.claims.store.withdrawals import (
-    find_withdrawals,
-    insert_withdrawal,
-    move_evidence,
-)
+from services.claims.store.withdrawals import find_withdrawals, insert_withdrawal, move_evidence
 
 __all__ = [
     "CLEAN",
@@ -147,7 +130,6 @@ __all__ = [
     "INFECTED",
     "SKIPPED",
     "WAITING",
-    "Aftermath",
     "Evidence",
     "FiledClaim",
     "KeptDecision",
@@ -156,12 +138,9 @@ __all__ = [
     "Policy",
     "SameFile",
     "UnknownAppeal",
-    "UnknownApproval",
     "UnknownClaim",
     "UnknownFile",
-    "UnknownPayout",
     "UnknownPolicy",
-    "UnknownVoucher",
     "Wanted",
     "WantedApprovals",
     "close_notices",

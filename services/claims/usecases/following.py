@@ -17,12 +17,7 @@ from services.claims.domain import clocks, filing, requests
 from services.claims.domain.clocks import Clock, Missed, Position
 from services.claims.domain.decision import Decision
 from services.claims.domain.requests import InformationRequest
-from services.claims.events import (
-    ClaimEvent,
-    ClaimOverdue,
-    EvidenceReminded,
-    EvidenceRequested,
-)
+from services.claims.events import ClaimEvent, ClaimOverdue, EvidenceReminded, EvidenceRequested
 from services.claims.store import FiledClaim
 
 NOTE_OVERDUE = "note_overdue"

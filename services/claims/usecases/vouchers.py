@@ -18,14 +18,11 @@ from services.claims.domain.filing import Payout
 from services.claims.domain.vouchers import Voucher
 from services.claims.events import PayoutSettled, VoucherIssued, VoucherLapsed, VoucherUsed
 from services.claims.store import FiledClaim
-from services.claims.usecases.decisions import (
-    Rules,
-    announce,
-    lock_claim,
-    restand,
-    stand_or_close,
-)
+from services.claims.usecases.announcing import announce
 from services.claims.usecases.following import follow_money
+from services.claims.usecases.locking import lock_claim
+from services.claims.usecases.rules import Rules
+from services.claims.usecases.standing import restand, stand_or_close
 
 LAPSE_VOUCHER: Final = "lapse_voucher"
 
