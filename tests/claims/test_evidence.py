@@ -14,7 +14,6 @@ from libs.common.auth import CLAIMS_WRITE
 from libs.common.files import Files
 from libs.common.filetypes import MAX_FILE_BYTES, MIB
 from services.claims import store
-from services.claims.store import SameFile
 from tests.claims.desk import POLICY_ID, Desk, tracked, way_of
 from tests.conftest import AppOf, DbOf, Token
 from tests.files import PDF, PNG, a_pdf, a_picture, a_video, file_for
@@ -339,19 +338,6 @@ async def test_the_same_file_in_two_claims_is_seen_in_each(desk: Desk) -> None:
     (of_damage,) = (await desk.show(damage))["evidence"]
     assert of_damage["also_in"] == [shortage["claim_id"]]
     assert again["also_in"] == both
-    async with desk.db.transaction(desk.tenant) as tx:
-        others = await store.list_other_claims_with_files(
-            tx, damage["claim_id"], tenant_id=desk.tenant
-        )
-    (evidence,) = (await desk.show(shortage))["evidence"]
-    assert others == [
-        SameFile(
-            sha256=evidence["sha256"],
-            evidence_id=evidence["evidence_id"],
-            claim_id=shortage["claim_id"],
-            policy_id=POLICY_ID,
-        )
-    ]
 
 
 async def test_anothers_same_file_is_not_seen(desk: Desk) -> None:

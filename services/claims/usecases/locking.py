@@ -5,6 +5,7 @@ from services.claims import store
 from services.claims.domain import filing
 from services.claims.domain.cases import Cover
 from services.claims.domain.filing import Payout
+from services.claims.domain.vouchers import Voucher
 from services.claims.store import FiledClaim
 
 
@@ -24,3 +25,12 @@ async def lock_payout(
     payout = await store.get_payout(tx, payout_id, tenant_id=tenant_id)
     cover, filed = await lock_claim(tx, payout.claim_id, tenant_id=tenant_id)
     return await store.get_payout(tx, payout_id, tenant_id=tenant_id), cover, filed
+
+
+async def lock_voucher(
+    tx: Tx, voucher_id: str, *, tenant_id: str
+) -> tuple[Cover, FiledClaim, Voucher]:
+    """The voucher and its claim, behind the cover's lock."""
+    voucher = await store.get_voucher(tx, voucher_id, tenant_id=tenant_id)
+    cover, filed = await lock_claim(tx, voucher.claim_id, tenant_id=tenant_id)
+    return cover, filed, await store.get_voucher(tx, voucher_id, tenant_id=tenant_id)

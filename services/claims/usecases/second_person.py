@@ -2,14 +2,13 @@
 
 from datetime import datetime
 
-from libs.common import outbox
 from libs.common.db import Tx
-from libs.common.events import Announcement
 from libs.common.ids import new_id
 from services.claims import store
 from services.claims.domain.approvals import Approval, Wanted
 from services.claims.events import ApprovalRequested
 from services.claims.store import FiledClaim
+from services.claims.usecases.announcing import announce
 
 
 async def ask(
@@ -43,6 +42,4 @@ async def ask(
         asked_by=by,
         asked_at=now,
     )
-    await outbox.append(
-        tx, Announcement(tenant_id=filed.tenant_id, key=filed.key, event=event), now=now
-    )
+    await announce(tx, filed, event, now=now)
