@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from tests.claims.desk import POLICY_ID, Desk, tracked, way_of
-from tests.files import file_for
+from tests.claims.desk import POLICY_ID, Desk, done, tracked, way_of
 from tests.policy.builders import Json, names, said
 from tests.policy.serving import fire_due
 
@@ -24,13 +23,6 @@ SEEN = ("sealed_six_sides_label", "continuous_in_frame", "damage_shown")
 WHOLE, HALF = 85_000, 42_500
 
 
-def refused(response: httpx.Response, status: int, code: str) -> Json:
-    assert response.status_code == status, response.text
-    problem: Json = response.json()
-    assert problem["code"] == code, problem
-    return problem
-
-
 @dataclass(frozen=True, slots=True)
 class Hearing:
     """A desk, and what its shop, its adjudicators and their seniors do there by their names."""
@@ -43,25 +35,12 @@ class Hearing:
         await self.desk.hears(*way_of(plan=plan, tenant=self.desk.tenant, tracking=delivered))
         await self.desk.at(FILED)
 
-    async def upload(self, *kinds: str) -> list[str]:
-        uploaded = []
-        for kind in kinds:
-            response = await self.desk.client.post(
-                "/v1/evidence",
-                params={"policy_id": POLICY_ID, "kind": kind, "name": f"{kind}.pdf"},
-                content=file_for(kind),
-                headers=self.desk.token(self.desk.tenant),
-            )
-            assert response.status_code == 201, response.text
-            uploaded.append(response.json()["evidence_id"])
-        return uploaded
-
     async def a_damage(self, **more: Any) -> Json:
         return await self.desk.a_claim("DAMAGE", item_ids=["i1"], **more)
 
     async def a_half_award(self) -> Json:
         """Approved by an adjudicator, who finds the shoes to be half damaged."""
-        claim = await self.a_damage(evidence_ids=await self.upload(*PAPERS))
+        claim = await self.a_damage(evidence_ids=await self.desk.papers(*PAPERS))
         return await self.decided(claim, video_elements=SEEN, grades={"i1": "0.5"})
 
     async def a_denial(self) -> Json:
@@ -72,22 +51,18 @@ class Hearing:
         return await self.decided(claim)
 
     async def decided(self, claim: Json, *, by: str = "ann", **findings: Any) -> Json:
-        response = await self.post(
-            f"/v1/claims/{claim['claim_id']}/decision", {"findings": findings}, by=by
+        return done(
+            await self.post(
+                f"/v1/claims/{claim['claim_id']}/decision", {"findings": findings}, by=by
+            )
         )
-        assert response.status_code == 200, response.text
-        shown: Json = response.json()
-        return shown
 
     async def appeal(self, claim: Json, **more: Any) -> httpx.Response:
         body = {"grounds": "The shoes cannot be worn.", **more}
         return await self.post(f"/v1/claims/{claim['claim_id']}/appeals", body, by="shop")
 
     async def an_appeal(self, claim: Json, **more: Any) -> Json:
-        response = await self.appeal(claim, **more)
-        assert response.status_code == 201, response.text
-        appeal: Json = response.json()
-        return appeal
+        return done(await self.appeal(claim, **more))
 
     async def hear(
         self,
@@ -103,10 +78,7 @@ class Hearing:
         )
 
     async def heard(self, appeal: Json, *, by: str = "ben", **found: Any) -> Json:
-        response = await self.hear(appeal, by=by, **found)
-        assert response.status_code == 200, response.text
-        decided: Json = response.json()
-        return decided
+        return done(await self.hear(appeal, by=by, **found))
 
     async def post(
         self, path: str, body: object, *, by: str, scopes: Iterable[str] | None = None

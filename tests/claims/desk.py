@@ -1,5 +1,6 @@
 """A claims desk: the service with the events it heard, and a shop's requests through its door."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -24,6 +25,7 @@ from services.policy.events import (
     TrackingUpdated,
 )
 from tests.conftest import AppOf, DbOf, Token
+from tests.files import file_for
 from tests.policy.builders import (
     QUOTE_ID,
     TENANT,
@@ -126,6 +128,22 @@ def _terms(plan: str, changes: dict[str, Any]) -> Terms:
     return some_terms(an_offer(plan).terms.premium.currency, **changes)
 
 
+# --- what it answers -------------------------------------------------------------------------
+
+
+def done(response: httpx.Response) -> Json:
+    assert response.is_success, response.text
+    answer: Json = response.json()
+    return answer
+
+
+def refused(response: httpx.Response, status: int, code: str) -> Json:
+    assert response.status_code == status, response.text
+    problem: Json = response.json()
+    assert problem["code"] == code, problem
+    return problem
+
+
 # --- the desk --------------------------------------------------------------------------------
 
 
@@ -188,6 +206,29 @@ class Desk:
         response: httpx.Response = await self.client.get(path, headers=self._headers)
         return response
 
+    async def upload(
+        self,
+        content: bytes | AsyncIterator[bytes],
+        kind: str = "damage_list",
+        name: str = "a.pdf",
+        policy_id: str = POLICY_ID,
+        **headers: str,
+    ) -> httpx.Response:
+        response: httpx.Response = await self.client.post(
+            "/v1/evidence",
+            params={"policy_id": policy_id, "kind": kind, "name": name},
+            content=content,
+            headers={**self.token(self.tenant), **headers},
+        )
+        return response
+
+    async def papers(self, *kinds: str, policy_id: str = POLICY_ID) -> list[str]:
+        """The ids of new files of these kinds, for a claim to take."""
+        uploaded = [
+            await self.upload(file_for(kind), kind, policy_id=policy_id) for kind in kinds
+        ]
+        return [done(response)["evidence_id"] for response in uploaded]
+
     async def file(
         self, peril: str = "DELAY", policy_id: str = POLICY_ID, **more: Any
     ) -> httpx.Response:
@@ -195,16 +236,10 @@ class Desk:
         return await self.post("/v1/claims", body)
 
     async def a_claim(self, peril: str = "DELAY", **more: Any) -> Json:
-        response = await self.file(peril, **more)
-        assert response.status_code == 201, response.text
-        claim: Json = response.json()
-        return claim
+        return done(await self.file(peril, **more))
 
     async def show(self, claim: Json) -> Json:
-        response = await self.get(f"/v1/claims/{claim['claim_id']}")
-        assert response.status_code == 200, response.text
-        shown: Json = response.json()
-        return shown
+        return done(await self.get(f"/v1/claims/{claim['claim_id']}"))
 
     async def cover(self, policy_id: str = POLICY_ID) -> Cover:
         async with self.db.transaction(self.tenant) as tx:

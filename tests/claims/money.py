@@ -1,54 +1,26 @@
 """Claims up to their money, for tests of it: filed, accepted by a person, paid; and the books."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import httpx
 
 from libs.common.money import Money
-from tests.claims.desk import Desk, tracked, way_of
-from tests.files import file_for
+from tests.claims.desk import Desk, done, tracked, way_of
 from tests.policy.builders import Json
 from tests.policy.serving import fire_due
 
 NOW = "2024-03-02T09:00"
 
 
-def refused(response: httpx.Response, status: int, code: str) -> Json:
-    assert response.status_code == status, response.text
-    problem: Json = response.json()
-    assert problem["code"] == code, problem
-    return problem
-
-
 def usd(minor: int) -> Json:
     return {"amount_minor": minor, "currency": "USD"}
-
-
-async def done(response: httpx.Response) -> Json:
-    assert response.is_success, response.text
-    answer: Json = response.json()
-    return answer
-
-
-async def papers(desk: Desk, kinds: Sequence[str], policy_id: str) -> list[str]:
-    ids = []
-    for kind in kinds:
-        response = await desk.client.post(
-            "/v1/evidence",
-            params={"policy_id": policy_id, "kind": kind, "name": f"{kind}.pdf"},
-            content=file_for(kind),
-            headers=desk.token(desk.tenant),
-        )
-        ids.append((await done(response))["evidence_id"])
-    return ids
 
 
 async def accept(desk: Desk, claim: Json, **findings: Any) -> Json:
     """A person lets the engine's answer stand."""
     path = f"/v1/claims/{claim['claim_id']}/decision"
-    return await done(await desk.post(path, {"findings": findings}))
+    return done(await desk.post(path, {"findings": findings}))
 
 
 async def settle(
@@ -73,7 +45,7 @@ async def paid(desk: Desk, claim: Json, now: str = NOW) -> Json:
     for payout in (await sent(desk, claim, now))["payouts"]:
         if payout["state"] == "SENT":
             reference = f"bank-{payout['payout_id']}"
-            await done(await settle(desk, payout, reference=reference))
+            done(await settle(desk, payout, reference=reference))
     return await desk.show(claim)
 
 
@@ -88,7 +60,7 @@ async def a_loss(desk: Desk, policy_id: str, **terms: Any) -> Json:
     """A parcel of CSSBuy, lost by the agent's word: 850.00 of goods and 350.00 of freight."""
     # A customer of its own: many claims of one would wait for a person.
     await desk.hears(*way_of(policy_id, **{"customer_id": policy_id, **terms}))
-    ids = await papers(desk, ["agent_loss_confirmation"], policy_id)
+    ids = await desk.papers("agent_loss_confirmation", policy_id=policy_id)
     claim = await desk.a_claim(
         "LOSS", policy_id=policy_id, is_whole_parcel=True, evidence_ids=ids
     )
@@ -117,7 +89,7 @@ async def a_dear_loss(
     )
     await desk.hears(*way)
     kinds = ["carrier_loss_letter", "official_tracking_screenshot"]
-    ids = await papers(desk, kinds, policy_id)
+    ids = await desk.papers(*kinds, policy_id=policy_id)
     return await desk.a_claim(
         "LOSS", policy_id=policy_id, claimed_value=usd(200_000), evidence_ids=ids
     )

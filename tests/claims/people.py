@@ -7,8 +7,7 @@ import httpx
 
 from libs.common.auth import CLAIMS_DECIDE, CLAIMS_MANAGE, CLAIMS_READ, PAYOUTS_APPROVE
 from libs.common.money import money
-from tests.claims.desk import POLICY_ID, Desk, tracked, way_of
-from tests.files import file_for
+from tests.claims.desk import Desk, done, tracked, way_of
 from tests.policy.builders import Json, amount
 
 DELIVERED = "2024-02-01T02:00"
@@ -18,19 +17,6 @@ PAPERS = ("unboxing_video", "damage_list", "damage_photos")
 SEEN = {"video_elements": ["unboxing_shown", "always_in_frame"]}
 WHY = "The customer was in hospital; the discharge letter is on file."
 OVERRIDE: Json = {"code": "LATE_NOTICE", "why": WHY}
-
-
-def refused(response: httpx.Response, status: int, code: str) -> Json:
-    assert response.status_code == status, response.text
-    problem: Json = response.json()
-    assert problem["code"] == code, problem
-    return problem
-
-
-def done(response: httpx.Response) -> Json:
-    assert response.is_success, response.text
-    answer: Json = response.json()
-    return answer
 
 
 def adjudicator(desk: Desk, name: str = "ada") -> Desk:
@@ -45,20 +31,6 @@ def cashier(desk: Desk, name: str = "cai") -> Desk:
     return desk.as_(name, CLAIMS_READ, PAYOUTS_APPROVE)
 
 
-async def upload(desk: Desk, *kinds: str, policy_id: str = POLICY_ID) -> list[str]:
-    """Files of these kinds, for a claim to take."""
-    ids = []
-    for kind in kinds:
-        response = await desk.client.post(
-            "/v1/evidence",
-            params={"policy_id": policy_id, "kind": kind, "name": f"{kind}.pdf"},
-            content=file_for(kind),
-            headers=desk.token(desk.tenant),
-        )
-        ids.append(done(response)["evidence_id"])
-    return ids
-
-
 async def deliver_parcel(desk: Desk, goods: str = "850", now: str = LATE) -> None:
     """A parcel worth `goods`, delivered on 1 February 2024; it is `now`."""
     value = money(Decimal(goods), "CNY")
@@ -70,7 +42,7 @@ async def deliver_parcel(desk: Desk, goods: str = "850", now: str = LATE) -> Non
 
 async def late_damage(desk: Desk, claimed: int = 85_000) -> Json:
     """A damage told too late, with all its papers: denied, and the reason is discretionary."""
-    papers = await upload(desk, *PAPERS)
+    papers = await desk.papers(*PAPERS)
     claim = await desk.a_claim("DAMAGE", evidence_ids=papers, claimed_value=amount(claimed))
     assert (claim["state"], claim["decision"]["outcome"]) == ("REFERRED", "DENIED")
     first = claim["decision"]["reasons"][0]

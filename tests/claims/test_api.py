@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
@@ -16,7 +15,7 @@ from libs.common.plans.wire import from_wire
 from services.claims.domain import adjudicate
 from services.policy.domain.policies import Item
 from tests.claims.builders import BOOK
-from tests.claims.desk import POLICY_ID, Desk, issued, paid, told, tracked, way_of
+from tests.claims.desk import POLICY_ID, Desk, issued, paid, refused, told, tracked, way_of
 from tests.conftest import AppOf, DbOf, Token
 from tests.policy.builders import OTHER_TENANT, Json, amount, at, bound, premium_of, said
 from tests.policy.serving import served
@@ -39,13 +38,6 @@ async def asking_desk(app_of: AppOf, db_of: DbOf, token: Token) -> AsyncIterator
     policies: Any = await app_of("policy")
     async with served(policies.app) as url:
         yield await Desk.open(app_of, db_of, token, policy_url=url)
-
-
-def refused(response: httpx.Response, status: int, code: str) -> Json:
-    assert response.status_code == status, response.text
-    problem: Json = response.json()
-    assert problem["code"] == code, problem
-    return problem
 
 
 def shape_of(problem: Json, policy_id: str) -> str:

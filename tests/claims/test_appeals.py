@@ -31,10 +31,9 @@ from tests.claims.appealing import (
     WHOLE,
     Hearing,
     payouts_of,
-    refused,
     told,
 )
-from tests.claims.desk import Desk, activated, issued, paid, tracked, way_of
+from tests.claims.desk import Desk, activated, issued, paid, refused, tracked, way_of
 from tests.claims.desk import told as message
 from tests.conftest import AppOf, DbOf, Token
 from tests.policy.builders import Json, amount, an_offer, at
@@ -148,7 +147,7 @@ async def test_a_denial_for_missing_papers_turns_with_the_papers(hearing: Hearin
     assert claim["state"] == "DENIED"
     assert claim["decision"]["reasons"][0]["code"] == "EVIDENCE_NOT_PROVIDED"
 
-    appeal = await hearing.an_appeal(claim, evidence_ids=await hearing.upload(*PAPERS))
+    appeal = await hearing.an_appeal(claim, evidence_ids=await hearing.desk.papers(*PAPERS))
     assert [e["kind"] for e in (await desk.show(claim))["evidence"]] == list(PAPERS)
     decided = await hearing.heard(appeal, video_elements=SEEN)
 
@@ -164,10 +163,10 @@ async def test_what_was_told_too_late_stays_denied_whatever_is_on_file(
 ) -> None:
     desk = hearing.desk
     await desk.at("2024-02-09T00:00")
-    claim = await hearing.a_damage(evidence_ids=await hearing.upload(PAPERS[1]))
+    claim = await hearing.a_damage(evidence_ids=await hearing.desk.papers(PAPERS[1]))
     assert claim["decision"]["reasons"][0]["code"] == "LATE_NOTICE"
 
-    appeal = await hearing.an_appeal(claim, evidence_ids=await hearing.upload(PAPERS[0]))
+    appeal = await hearing.an_appeal(claim, evidence_ids=await hearing.desk.papers(PAPERS[0]))
     decided = await hearing.heard(appeal, video_elements=SEEN)
 
     assert decided["state"] == "UPHELD"
@@ -221,7 +220,7 @@ async def test_bm_27_an_appeal_is_late_an_instant_after(hearing: Hearing) -> Non
     claim = await hearing.a_denial()
     await hearing.desk.at(TOO_LATE)
     assert (await hearing.desk.show(claim))["state"] == "CLOSED"
-    files = await hearing.upload(PAPERS[0])
+    files = await hearing.desk.papers(PAPERS[0])
     before = await state_of(hearing.desk)
 
     problem = refused(await hearing.appeal(claim, evidence_ids=files), 409, "appeal-late")

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from libs.common import links
 from libs.common.auth import CLAIMS_READ
 from libs.common.clock import system_now
-from tests.claims.desk import Desk, way_of
-from tests.claims.test_evidence import kept, refused
+from tests.claims.desk import Desk, refused, way_of
+from tests.claims.test_evidence import kept
 from tests.conftest import AppOf, DbOf, Token
 from tests.files import a_pdf, a_video
 from tests.policy.builders import OTHER_TENANT, Json

@@ -11,8 +11,8 @@ import pytest
 
 from libs.common.deadlines import DeadlineRunner
 from services.claims import store
-from tests.claims.desk import Desk, tracked, way_of
-from tests.claims.test_evidence import kept, refused
+from tests.claims.desk import Desk, refused, tracked, way_of
+from tests.claims.test_evidence import kept
 from tests.conftest import AppOf, DbOf, Token
 from tests.files import a_pdf, a_video, file_for
 from tests.policy.builders import Json, at

@@ -8,9 +8,8 @@ import httpx
 import msgspec
 import pytest
 
-from tests.claims.desk import POLICY_ID, Desk, told, tracked, way_of
+from tests.claims.desk import POLICY_ID, Desk, done, refused, told, tracked, way_of
 from tests.conftest import AppOf, DbOf, Token
-from tests.files import file_for
 from tests.policy.builders import Json, amount, at, names, said
 from tests.policy.serving import fire_due, served
 
@@ -47,22 +46,8 @@ async def insured(
     return theirs
 
 
-async def uploaded(desk: Desk, *kinds: str, policy_id: str = POLICY_ID) -> list[str]:
-    found = []
-    for kind in kinds:
-        response = await desk.client.post(
-            "/v1/evidence",
-            params={"policy_id": policy_id, "kind": kind, "name": f"{kind}.pdf"},
-            content=file_for(kind),
-            headers=desk.token(desk.tenant),
-        )
-        assert response.status_code == 201, response.text
-        found.append(response.json()["evidence_id"])
-    return found
-
-
 async def add(desk: Desk, claim: Json, *kinds: str, **more: Any) -> Json:
-    ids = await uploaded(desk, *kinds, policy_id=claim["policy_id"])
+    ids = await desk.papers(*kinds, policy_id=claim["policy_id"])
     return done(
         await desk.post(
             f"/v1/claims/{claim['claim_id']}/evidence", {"evidence_ids": ids, **more}
@@ -80,17 +65,6 @@ async def ask(desk: Desk, claim: Json, *kinds: str, message: str = "Please.") ->
 async def decide(desk: Desk, claim: Json, *, settles: bool = False, **findings: Any) -> Json:
     path = f"/v1/claims/{claim['claim_id']}/decision"
     return done(await desk.post(path, {"findings": findings, "settles": settles}))
-
-
-def done(response: httpx.Response) -> Json:
-    assert response.is_success, response.text
-    answer: Json = response.json()
-    return answer
-
-
-def refused(response: httpx.Response, status: int, code: str) -> None:
-    assert response.status_code == status, response.text
-    assert response.json()["code"] == code, response.text
 
 
 def clocks_of(claim: Json) -> dict[str, Json]:
@@ -113,7 +87,7 @@ def moment(text: str) -> datetime:
 async def a_damage_at_jsx(desk: Desk) -> tuple[Desk, Json]:
     """A complete file that waits for a person; two working days are the target, five the end."""
     jsx = await insured(desk, "jsx-cargo", JSX)
-    papers = await uploaded(jsx, "value_document", "logistics_document", "damage_photos")
+    papers = await jsx.papers("value_document", "logistics_document", "damage_photos")
     claim = await jsx.a_claim("DAMAGE", claimed_value=amount(20_000), evidence_ids=papers)
     assert claim["state"] == "REFERRED", claim
     return jsx, claim
@@ -152,7 +126,7 @@ async def test_bm_26_a_first_complete_claim_of_a_year_comes_first(desk: Desk) ->
     bml = await insured(
         desk, "bml-shipping", BML, way=lost, scope="domestic", customer_id="ann"
     )
-    first = await bml.a_claim("LOSS", evidence_ids=await uploaded(bml, *papers))
+    first = await bml.a_claim("LOSS", evidence_ids=await bml.papers(*papers))
     assert (first["is_priority"], clocks_of(first)["DECIDE"]["due_on"]) == (True, "2024-05-08")
 
     cases = {
@@ -164,7 +138,7 @@ async def test_bm_26_a_first_complete_claim_of_a_year_comes_first(desk: Desk) ->
     for policy_id, (customer_id, comes_first) in cases.items():
         terms = {"way": lost, "scope": "domestic", "customer_id": customer_id}
         await insured(desk, "bml-shipping", BML, policy_id=policy_id, **terms)
-        ids = await uploaded(bml, *papers, policy_id=policy_id)
+        ids = await bml.papers(*papers, policy_id=policy_id)
         claim = await bml.a_claim("LOSS", policy_id=policy_id, evidence_ids=ids)
         assert claim["is_priority"] is comes_first, customer_id
         # Never the amount.
@@ -190,7 +164,7 @@ async def test_bm_26_a_year_later_the_earlier_claim_counts_no_more(desk: Desk) -
         lost = {"last_update_at": now.replace("-05-0", "-04-2")}
         terms = {"way": lost, "scope": "domestic", "customer_id": customer_id}
         bml = await insured(desk, "bml-shipping", BML, now, policy_id, **terms)
-        letter = await uploaded(bml, "carrier_loss_letter", policy_id=policy_id)
+        letter = await bml.papers("carrier_loss_letter", policy_id=policy_id)
         claim = await bml.a_claim("LOSS", policy_id=policy_id, evidence_ids=letter)
         assert comes_first in (None, claim["is_priority"]), (customer_id, now)
 
@@ -362,7 +336,7 @@ async def test_a_person_decides_without_what_another_waits_for(desk: Desk) -> No
 async def test_the_engine_settles_nothing_that_a_person_waits_for(desk: Desk) -> None:
     lost = {"last_update_at": "2024-05-01T00:00"}
     bml = await insured(desk, "bml-shipping", BML, way=lost, scope="domestic")
-    letter = await uploaded(bml, "carrier_loss_letter")
+    letter = await bml.papers("carrier_loss_letter")
     some = amount(20_000, "USD")
     claim = await bml.a_claim("LOSS", evidence_ids=letter, claimed_value=some)
     assert claim["state"] == "REFERRED"
@@ -389,8 +363,7 @@ async def test_only_a_claim_before_staff_is_asked_for_more(desk: Desk) -> None:
         desk, "jsx-cargo", JSX, policy_id="pol_01JQZX7Y5V0000000000000002",
         is_freight_paid=False,
     )  # fmt: skip
-    papers = await uploaded(
-        held, "value_document", "logistics_document", "damage_photos",
+    papers = await held.papers("value_document", "logistics_document", "damage_photos",
         policy_id="pol_01JQZX7Y5V0000000000000002",
     )  # fmt: skip
     on_hold = await held.a_claim(
@@ -465,7 +438,7 @@ async def test_a_decision_after_the_end_does_not_hide_that_it_was_late(desk: Des
 async def test_mp_38_money_is_promised_from_the_approval_until_it_has_come(desk: Desk) -> None:
     lost = {"last_update_at": "2024-05-01T00:00"}
     bml = await insured(desk, "bml-shipping", BML, way=lost, scope="domestic")
-    papers = await uploaded(bml, "carrier_loss_letter", "courier_communication")
+    papers = await bml.papers("carrier_loss_letter", "courier_communication")
     some = amount(20_000, "USD")
     claim = await bml.a_claim("LOSS", evidence_ids=papers, claimed_value=some)
     assert claim["state"] == "APPROVED"
@@ -491,7 +464,7 @@ async def a_loss_at_tks(desk: Desk, *papers: str) -> tuple[Desk, Json]:
     """A seller's parcel that is lost; the claim has these papers."""
     lost = {"dispatched_at": "2024-04-06T01:00", "last_update_at": "2024-04-06T01:00"}
     tks = await insured(desk, "tks-warehouse", TKS, way=lost)
-    ids = await uploaded(tks, *papers)
+    ids = await tks.papers(*papers)
     loss = {"claimed_value": amount(50_000), "refund_to_buyer": amount(50_000)}
     return tks, await tks.a_claim("LOSS", evidence_ids=ids, **loss)
 
@@ -550,7 +523,7 @@ async def a_damage_at_tks(desk: Desk) -> tuple[Desk, Json]:
     tks = await insured(desk, "tks-warehouse", TKS)
     papers = (*OWN_PAPERS, "damage_photos", "carrier_damage_report")
     loss = {"claimed_value": amount(50_000), "refund_to_buyer": amount(50_000)}
-    claim = await tks.a_claim("DAMAGE", evidence_ids=await uploaded(tks, *papers), **loss)
+    claim = await tks.a_claim("DAMAGE", evidence_ids=await tks.papers(*papers), **loss)
     return tks, claim
 
 

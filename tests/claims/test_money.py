@@ -10,7 +10,7 @@ import pytest
 
 from libs.common.auth import CLAIMS_DECIDE, CLAIMS_MANAGE
 from libs.common.ids import new_id
-from tests.claims.desk import Desk, tracked, way_of
+from tests.claims.desk import Desk, done, refused, tracked, way_of
 from tests.claims.money import (
     NOW,
     a_dear_loss,
@@ -18,12 +18,9 @@ from tests.claims.money import (
     a_voucher,
     accept,
     books_are_sound,
-    done,
     minor,
     paid,
-    papers,
     recover,
-    refused,
     retry,
     sent,
     settle,
@@ -86,7 +83,7 @@ async def test_bm_22_q8_an_open_claim_is_reserved_for_and_the_courier_lowers_it(
     )
     assert await dollars.balances() == {"claims": 200_000, "reserve": -200_000}
 
-    await done(await recover(dollars, claim, usd(50_000)))
+    done(await recover(dollars, claim, usd(50_000)))
     claim = await dollars.show(claim)
     assert minor(claim["reserve"]) == 150_000
     # Only the difference is booked.
@@ -111,8 +108,8 @@ async def test_bm_24_q43_a_courier_that_pays_after_the_insurer_lifts_nothing_abo
     assert states(claim) == [("CONFIRMED", 200_000)]
 
     for _ in range(2):
-        await done(await recover(dollars, claim, usd(50_000)))
-    await done(await recover(dollars, claim, usd(20_000), reference="c-2"))
+        done(await recover(dollars, claim, usd(50_000)))
+    done(await recover(dollars, claim, usd(20_000), reference="c-2"))
 
     claim = await dollars.show(claim)
     assert dues(claim) == [
@@ -127,7 +124,7 @@ async def test_bm_24_q43_a_courier_that_pays_after_the_insurer_lifts_nothing_abo
     }
     for due in claim["repayments"]:
         more = {"repayment_id": due["repayment_id"], "reference": due["repayment_id"]}
-        await done(await recover(dollars, claim, usd(minor(due["amount"])), "customer", **more))
+        done(await recover(dollars, claim, usd(minor(due["amount"])), "customer", **more))
     claim = await dollars.show(claim)
     assert (claim["state"], {due["state"] for due in claim["repayments"]}) == (
         "PAID",
@@ -141,7 +138,7 @@ async def test_g_10_what_the_carrier_pays_lowers_a_payout_that_is_not_sent_yet(
 ) -> None:
     """A delay is 70.00 of a freight of 350.00: with 300.00 of the carrier's, 50.00 are left."""
     delay = await a_delay(desk)
-    await done(await recover(desk, delay, amount(30_000)))
+    done(await recover(desk, delay, amount(30_000)))
     claim = await paid(desk, delay)
     assert states(claim) == [("VOID", 7_000), ("CONFIRMED", 5_000)]
     assert claim["decision"]["caps"] == ["CAP_TOTAL_VALUE"]
@@ -149,7 +146,7 @@ async def test_g_10_what_the_carrier_pays_lowers_a_payout_that_is_not_sent_yet(
 
     # A loss that a person accepted is for a person again.
     loss = await accept(dollars, await a_dear_loss(dollars, new_id("pol")))
-    await done(await recover(dollars, loss, usd(50_000)))
+    done(await recover(dollars, loss, usd(50_000)))
     claim = await sent(dollars, loss)
     assert (claim["state"], states(claim)) == ("REFERRED", [("VOID", 200_000)])
     claim = await paid(dollars, await accept(dollars, claim))
@@ -162,8 +159,8 @@ async def test_g_10_what_the_carrier_pays_lowers_a_payout_that_is_not_sent_yet(
 
 async def test_g_10_what_the_carrier_pays_lowers_a_payout_that_failed(desk: Desk) -> None:
     delay = await sent(desk, await a_delay(desk))
-    await done(await settle(desk, delay["payouts"][0], "FAILED"))
-    await done(await recover(desk, delay, amount(30_000)))
+    done(await settle(desk, delay["payouts"][0], "FAILED"))
+    done(await recover(desk, delay, amount(30_000)))
 
     refused(await retry(desk, delay["payouts"][0]), 409, "payout-not-failed")
     claim = await paid(desk, delay)
@@ -171,7 +168,7 @@ async def test_g_10_what_the_carrier_pays_lowers_a_payout_that_failed(desk: Desk
 
     # The sending that was said to have failed had not: it was not owed any more.
     late = await settle(desk, delay["payouts"][0], reference="bank-late", attempt=1)
-    assert (await done(late))["state"] == "VOID"
+    assert (done(late))["state"] == "VOID"
     claim = await desk.show(claim)
     assert (claim["state"], dues(claim)) == ("RECOVERY", [("PAID_TWICE", "OPEN", 7_000)])
     assert await desk.balances() == {"claims": 5_000, "cash": -12_000, "recovery": 7_000}
@@ -183,7 +180,7 @@ async def test_tk_23_what_carriers_pay_to_us_is_ours_up_to_what_we_paid(dollars:
     refused(await recover(dollars, claim, usd(1), **ours), 422, "recovery-above-paid")
     claim = await paid(dollars, await accept(dollars, claim))
 
-    await done(await recover(dollars, claim, usd(60_000), **ours))
+    done(await recover(dollars, claim, usd(60_000), **ours))
     refused(
         await recover(dollars, claim, usd(150_000), reference="c-2", **ours),
         422,
@@ -202,10 +199,10 @@ async def test_tk_23_what_carriers_pay_to_us_is_ours_up_to_what_we_paid(dollars:
 async def test_a_late_confirmation_before_the_retry_goes_out_stops_it(desk: Desk) -> None:
     claim = await sent(desk, await a_delay(desk))
     (payout,) = claim["payouts"]
-    await done(await settle(desk, payout, "FAILED", "bank-1"))
-    assert (await done(await retry(desk, payout)))["state"] == "APPROVED"
+    done(await settle(desk, payout, "FAILED", "bank-1"))
+    assert (done(await retry(desk, payout)))["state"] == "APPROVED"
 
-    confirmed = await done(await settle(desk, payout, "CONFIRMED", "bank-1"))
+    confirmed = done(await settle(desk, payout, "CONFIRMED", "bank-1"))
 
     assert (confirmed["state"], confirmed["attempt"]) == ("CONFIRMED", 1)
     await fire_due(desk.client, NOW)
@@ -217,7 +214,7 @@ async def test_a_late_confirmation_before_the_retry_goes_out_stops_it(desk: Desk
 async def test_money_that_went_out_twice_is_owed_back(desk: Desk) -> None:
     claim = await sent(desk, await a_delay(desk))
     (payout,) = claim["payouts"]
-    await done(await settle(desk, payout, "FAILED", "bank-1"))
+    done(await settle(desk, payout, "FAILED", "bank-1"))
     await retry(desk, payout)
     claim = await sent(desk, claim)
     told = await desk.told_last(claim["policy_id"])
@@ -225,21 +222,21 @@ async def test_money_that_went_out_twice_is_owed_back(desk: Desk) -> None:
     refused(await retry(desk, payout), 409, "payout-not-failed")
 
     # The old failure again is no answer to the new sending.
-    assert (await done(await settle(desk, payout, "FAILED", "bank-1")))["state"] == "SENT"
+    assert (done(await settle(desk, payout, "FAILED", "bank-1")))["state"] == "SENT"
     refused(await settle(desk, payout, attempt=3), 409, "payout-not-sent")
     for _ in range(2):
-        late = await done(await settle(desk, payout, "CONFIRMED", "bank-9", attempt=1))
+        late = done(await settle(desk, payout, "CONFIRMED", "bank-9", attempt=1))
         assert late["state"] == "CONFIRMED"
     assert (await desk.show(claim))["state"] == "PAID"
     for _ in range(2):
-        second = await done(await settle(desk, payout, "CONFIRMED", "bank-2", attempt=2))
+        second = done(await settle(desk, payout, "CONFIRMED", "bank-2", attempt=2))
         assert (second["state"], second["reference"]) == ("CONFIRMED", "bank-9")
 
     claim = await desk.show(claim)
     assert (claim["state"], dues(claim)) == ("RECOVERY", [("PAID_TWICE", "OPEN", 7_000)])
     assert await desk.balances() == {"claims": 7_000, "cash": -14_000, "recovery": 7_000}
     # What was paid once stays paid: the carrier's money is reckoned against that alone.
-    await done(await recover(desk, claim, amount(30_000)))
+    done(await recover(desk, claim, amount(30_000)))
     assert dues(await desk.show(claim))[1:] == [("CARRIER_PAID_LATE", "OPEN", 2_000)]
 
 
@@ -251,9 +248,9 @@ async def test_a_second_sending_that_fails_after_the_first_came_through_is_no_lo
     await settle(desk, payout, "FAILED", "bank-1")
     await retry(desk, payout)
     await fire_due(desk.client, NOW)
-    await done(await settle(desk, payout, "CONFIRMED", "bank-1"))
+    done(await settle(desk, payout, "CONFIRMED", "bank-1"))
 
-    assert (await done(await settle(desk, payout, "FAILED", "bank-2")))["state"] == "CONFIRMED"
+    assert (done(await settle(desk, payout, "FAILED", "bank-2")))["state"] == "CONFIRMED"
 
     claim = await desk.show(claim)
     assert (claim["state"], claim["repayments"]) == ("PAID", [])
@@ -305,7 +302,7 @@ async def repay(
 async def test_cs_39_q42_half_of_what_was_paid_for_a_found_parcel_is_due(desk: Desk) -> None:
     claim = await a_paid_loss(desk, new_id("pol"))
 
-    claim = await done(await found(desk, claim))
+    claim = done(await found(desk, claim))
 
     assert (claim["state"], dues(claim)) == ("RECOVERY", [("PARCEL_FOUND", "OPEN", 60_000)])
     assert (await desk.said(claim["policy_id"]))[-1] == "RepaymentDue"
@@ -314,13 +311,13 @@ async def test_cs_39_q42_half_of_what_was_paid_for_a_found_parcel_is_due(desk: D
 
     # In parts, each told twice; never more than is due, nor in another currency.
     for _ in range(2):
-        await done(await repay(desk, claim, 25_000, "r-1"))
+        done(await repay(desk, claim, 25_000, "r-1"))
     refused(await repay(desk, claim, 35_001, "r-2"), 422, "repayment-above-due")
     refused(await repay(desk, claim, 0, "r-2"), 422, "repayment-above-due")
     dollars = {"repayment_id": claim["repayments"][0]["repayment_id"]}
     refused(await recover(desk, claim, usd(1), "customer", **dollars), 422, "wrong-currency")
     assert minor((await desk.show(claim))["repayments"][0]["received"]) == 25_000
-    await done(await repay(desk, claim, 35_000, "r-2"))
+    done(await repay(desk, claim, 35_000, "r-2"))
     refused(await repay(desk, claim, 1, "r-3"), 409, "repayment-settled")
 
     claim = await desk.show(claim)
@@ -329,7 +326,7 @@ async def test_cs_39_q42_half_of_what_was_paid_for_a_found_parcel_is_due(desk: D
 
 
 async def test_fifty_paying_a_repayment_back_at_once_pay_it_back_once(desk: Desk) -> None:
-    claim = await done(await found(desk, await a_paid_loss(desk, new_id("pol"))))
+    claim = done(await found(desk, await a_paid_loss(desk, new_id("pol"))))
 
     answers = await asyncio.gather(
         *(repay(desk, claim, 60_000, f"r-{number}") for number in range(AT_ONCE))
@@ -342,7 +339,7 @@ async def test_fifty_paying_a_repayment_back_at_once_pay_it_back_once(desk: Desk
 async def test_q42_goods_that_are_given_back_are_not_repaid_too(desk: Desk) -> None:
     claim = await a_paid_loss(desk, new_id("pol"))
 
-    claim = await done(await found(desk, claim, goods_returned=True))
+    claim = done(await found(desk, claim, goods_returned=True))
 
     assert (claim["state"], claim["repayments"]) == ("PAID", [])
     refused(await found(desk, claim), 409, "already-shown")
@@ -364,30 +361,30 @@ async def test_a_closed_claim_waits_for_its_money_and_is_closed_again(desk: Desk
         at(NOW),
     )
 
-    claim = await done(await found(desk, claim))
+    claim = done(await found(desk, claim))
     assert claim["state"] == "RECOVERY"
-    listed = await done(await desk.get("/v1/repayments?state=OPEN"))
+    listed = done(await desk.get("/v1/repayments?state=OPEN"))
     assert listed["items"] == claim["repayments"]
     due = claim["repayments"][0]["repayment_id"]
-    await done(await repay(desk, claim, 10_000, "r-1"))
+    done(await repay(desk, claim, 10_000, "r-1"))
     path = f"/v1/repayments/{due}/write-off"
-    written = await done(await desk.post(path, {"why": "They moved away."}))
+    written = done(await desk.post(path, {"why": "They moved away."}))
 
     assert (written["state"], written["note"]) == ("WRITTEN_OFF", "They moved away. (tests)")
     refused(await desk.post(path, {"why": "Again."}), 409, "repayment-settled")
     refused(await repay(desk, claim, 1, "r-2"), 409, "repayment-settled")
     assert (await desk.show(claim))["state"] == "CLOSED"
-    assert (await done(await desk.get("/v1/repayments?state=OPEN")))["items"] == []
+    assert (done(await desk.get("/v1/repayments?state=OPEN")))["items"] == []
     assert await desk.balances() == {"claims": 110_000, "cash": -110_000}
 
 
 async def test_after_fraud_all_is_due_that_was_paid_and_is_not_asked_back_yet(
     desk: Desk,
 ) -> None:
-    claim = await done(await found(desk, await a_paid_loss(desk, new_id("pol"))))
+    claim = done(await found(desk, await a_paid_loss(desk, new_id("pol"))))
     path = f"/v1/claims/{claim['claim_id']}/fraud"
 
-    claim = await done(await desk.post(path, {"why": "The papers were made up."}))
+    claim = done(await desk.post(path, {"why": "The papers were made up."}))
 
     assert dues(claim) == [
         ("PARCEL_FOUND", "OPEN", 60_000),
@@ -399,7 +396,7 @@ async def test_after_fraud_all_is_due_that_was_paid_and_is_not_asked_back_yet(
     other = await a_paid_loss(desk, new_id("pol"))
     due = claim["repayments"][1]["repayment_id"]
     refused(await repay(desk, other, 1, "r-1", due), 404, "unknown-repayment")
-    await done(await repay(desk, claim, 60_000, "r-1", due))
+    done(await repay(desk, claim, 60_000, "r-1", due))
     assert (await desk.show(claim))["state"] == "RECOVERY"
 
 
@@ -415,7 +412,7 @@ async def test_fraud_stops_what_is_not_out_yet_and_waits_for_what_is_on_its_way(
     # A voucher that is not used yet is nobody's any more, and nothing is asked for it.
     voucher = await a_voucher(desk, new_id("pol"))
     returned = f"/v1/claims/{voucher['claim_id']}"
-    shown = await done(await desk.post(f"{returned}/fraud", body))
+    shown = done(await desk.post(f"{returned}/fraud", body))
     assert (shown["state"], shown["repayments"]) == ("PAID", [])
     assert shown["vouchers"][0]["state"] == "EXPIRED"
 
@@ -449,16 +446,16 @@ async def an_advanced_damage(desk: Desk) -> Json:
         policy_id=policy_id,
         claimed_value=worth,
         refund_to_buyer=worth,
-        evidence_ids=await papers(desk, kinds, policy_id),
+        evidence_ids=await desk.papers(*kinds, policy_id=policy_id),
     )
     path = f"/v1/claims/{claim['claim_id']}"
-    await done(
+    done(
         await desk.post(
             f"{path}/decision",
             {"findings": {"proven_value": amount(35_000)}, "settles": False},
         )
     )
-    await done(await desk.post(f"{path}/advance", {}))
+    done(await desk.post(f"{path}/advance", {}))
     return await paid(desk, claim)
 
 
@@ -473,13 +470,13 @@ async def test_tk_21_a_clawback_is_a_repayment(desk: Desk) -> None:
             "is_fraud": True,
         },
     )
-    await done(response)
+    done(response)
 
     claim = await desk.show(claim)
     assert (claim["state"], dues(claim)) == ("RECOVERY", [("FRAUD", "OPEN", 25_000)])
     assert minor(claim["reserve"]) == 0
     assert await desk.balances() == {"cash": -25_000, "recovery": 25_000}
-    await done(await repay(desk, claim, 25_000, "r-1"))
+    done(await repay(desk, claim, 25_000, "r-1"))
     assert await desk.balances() == {}
 
 
@@ -491,7 +488,7 @@ async def test_tk_21_an_excess_and_a_difference_of_one_decision_are_paid_apart_a
     claim = await paid(desk, await accept(desk, claim, proven_value=amount(40_000)))
     assert claim["state"] == "PAID"
 
-    await done(await recover(desk, claim, amount(42_000), "insurer"))
+    done(await recover(desk, claim, amount(42_000), "insurer"))
 
     claim = await paid(desk, claim)
     assert [(p["kind"], p["state"], minor(p["amount"])) for p in claim["payouts"]] == [
@@ -507,10 +504,10 @@ async def test_tk_21_an_excess_and_a_difference_of_one_decision_are_paid_apart_a
 async def test_an_advance_is_asked_back_once_whoever_shows_the_fraud(desk: Desk) -> None:
     claim = await an_advanced_damage(desk)
     path = f"/v1/claims/{claim['claim_id']}"
-    await done(await desk.post(f"{path}/fraud", {"why": "The papers were made up."}))
+    done(await desk.post(f"{path}/fraud", {"why": "The papers were made up."}))
     refusal = {"source": "insurer", "reference": "i-1", "amount": amount(0), "is_fraud": True}
 
-    await done(await desk.post(f"{path}/recoveries", refusal))
+    done(await desk.post(f"{path}/recoveries", refusal))
 
     claim = await desk.show(claim)
     assert (claim["state"], dues(claim)) == ("RECOVERY", [("FRAUD", "OPEN", 35_000)])

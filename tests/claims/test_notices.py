@@ -9,7 +9,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
@@ -20,7 +19,17 @@ from libs.common.ids import new_id
 from services.claims import store, usecases
 from services.claims.consumers import handlers
 from services.policy.events import PolicyCancelled, TrackingUpdated
-from tests.claims.desk import POLICY_ID, Desk, activated, again, issued, paid, told, tracked
+from tests.claims.desk import (
+    POLICY_ID,
+    Desk,
+    activated,
+    again,
+    issued,
+    paid,
+    refused,
+    told,
+    tracked,
+)
 from tests.claims.test_first_notices import with_jsx_lines
 from tests.conftest import AppOf, DbOf, Token
 from tests.policy.builders import OTHER_TENANT, TENANT, Json, at, bound, premium_of, said
@@ -108,11 +117,6 @@ async def listed(desk: Desk, **wanted: object) -> Any:
     )
     assert response.status_code == 200, response.text
     return response.json()
-
-
-def refused(response: httpx.Response, status: int, code: str) -> None:
-    assert response.status_code == status, response.text
-    assert response.json()["code"] == code, response.text
 
 
 # --- made --------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from services.claims.domain import adjudicate
 from services.policy.events import PolicyVoided
 from tests.claims import people
 from tests.claims.builders import BOOK, at
-from tests.claims.desk import Desk, told
-from tests.claims.people import PAPERS, adjudicator, done, refused
+from tests.claims.desk import Desk, done, refused, told
+from tests.claims.people import PAPERS, adjudicator
 from tests.conftest import AppOf, DbOf, Token
 from tests.plans.builders import with_replaced
 from tests.policy.builders import Json, amount
@@ -245,7 +245,7 @@ async def test_what_an_override_brings_about_later_goes_by_it_too(
     # Seven days from now: nobody was asked before.
     assert asked["decision"]["info_until"] == "2024-02-20"
 
-    papers = await people.upload(desk, *PAPERS)
+    papers = await desk.papers(*PAPERS)
     path = f"/v1/claims/{claim['claim_id']}/evidence"
     brought = done(await desk.post(path, {"evidence_ids": papers}))
 
@@ -263,7 +263,7 @@ async def test_an_approval_is_void_once_its_proposal_is_another(
     (approval,) = await people.open_approvals(bob)
     # News that changes nothing leaves it open.
     path = f"/v1/claims/{claim['claim_id']}"
-    (extra,) = await people.upload(desk, "product_images")
+    (extra,) = await desk.papers("product_images")
     done(await desk.post(f"{path}/evidence", {"evidence_ids": [extra]}))
     assert await people.open_approvals(bob) == [approval]
 
@@ -283,7 +283,7 @@ async def test_what_was_agreed_to_too_late_is_not_paid_but_proposed_anew(
     """Another claim took most of the cover meanwhile: nothing told this one."""
     await people.override(ada, claim)
     (approval,) = await people.open_approvals(bob)
-    papers = await people.upload(desk, "unboxing_video")
+    papers = await desk.papers("unboxing_video")
     other = await desk.a_claim("SHORTAGE", evidence_ids=papers, claimed_value=amount(80_000))
     done(await people.decide(bob, other, findings=people.SEEN))
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from libs.common.auth import CLAIMS_WRITE
 from libs.common.ids import new_id
-from tests.claims.desk import Desk, tracked, way_of
+from tests.claims.desk import Desk, refused, tracked, way_of
 from tests.conftest import AppOf, DbOf, Token
 from tests.policy.builders import OTHER_TENANT, Json, amount
 from tests.policy.serving import fire_due, served
@@ -52,13 +52,6 @@ async def settle(
 ) -> httpx.Response:
     path = f"/v1/payouts/{claim['payouts'][0]['payout_id']}/settlement"
     return await desk.post(path, {"state": state, "reference": reference})
-
-
-def refused(response: httpx.Response, status: int, code: str) -> Json:
-    assert response.status_code == status, response.text
-    problem: Json = response.json()
-    assert problem["code"] == code, problem
-    return problem
 
 
 async def transfers(desk: Desk) -> Counter[str]:

@@ -23,10 +23,10 @@ from services.claims.domain.signals import (
     signals_of,
 )
 from tests.claims.builders import BOOK, a_cover, at, some_terms, tracked
-from tests.claims.desk import Desk, way_of
+from tests.claims.desk import Desk, done, way_of
 from tests.claims.desk import tracked as parcel
 from tests.conftest import AppOf, DbOf, Token
-from tests.files import a_pdf, file_for
+from tests.files import a_pdf
 from tests.plans.builders import any_facts
 from tests.policy.builders import OTHER_TENANT, Json
 
@@ -184,21 +184,14 @@ def _with_number(update: Any, number: str) -> Any:
     return type(update)(**{**values, "tracking_number": number})
 
 
-async def upload(desk: Desk, policy_id: str, content: bytes) -> str:
-    response = await desk.client.post(
-        "/v1/evidence",
-        params={"policy_id": policy_id, "kind": "product_images", "name": "a.pdf"},
-        content=content,
-        headers=desk.token(desk.tenant),
-    )
-    assert response.status_code == 201, response.text
-    evidence_id: str = response.json()["evidence_id"]
-    return evidence_id
+async def a_picture_of(desk: Desk, policy_id: str, content: bytes) -> str:
+    uploaded = done(await desk.upload(content, "product_images", policy_id=policy_id))
+    return str(uploaded["evidence_id"])
 
 
 async def a_delay_with(desk: Desk, content: bytes) -> Json:
     policy_id = await a_late_parcel(desk)
-    paper = await upload(desk, policy_id, content)
+    paper = await a_picture_of(desk, policy_id, content)
     return await desk.a_claim(policy_id=policy_id, evidence_ids=[paper])
 
 
@@ -257,7 +250,7 @@ async def test_q45_a_claim_that_was_withdrawn_on_the_same_parcel_leaves_its_pape
     desk: Desk,
 ) -> None:
     policy_id = await a_late_parcel(desk)
-    papers = [await upload(desk, policy_id, a_pdf("one")) for _ in range(2)]
+    papers = [await a_picture_of(desk, policy_id, a_pdf("one")) for _ in range(2)]
     first = await desk.a_claim(policy_id=policy_id, evidence_ids=papers[:1])
     withdraw = "UPDATE claims SET state = 'WITHDRAWN' WHERE tenant_id = $1 AND claim_id = $2"
     await desk.rows(withdraw, first["claim_id"])
@@ -326,17 +319,9 @@ async def test_a_proposal_says_why_it_waits_also_without_a_signal(desk: Desk) ->
 
     assert claim["state"] == "INFO_REQUIRED"
     assert claim["decision"]["waits_because"] is None
-    papers = [
-        (
-            await desk.client.post(
-                "/v1/evidence",
-                params={"policy_id": policy_id, "kind": kind, "name": "a.pdf"},
-                content=file_for(kind),
-                headers=desk.token(desk.tenant),
-            )
-        ).json()["evidence_id"]
-        for kind in ("unboxing_video", "damage_list", "damage_photos")
-    ]
+    papers = await desk.papers(
+        "unboxing_video", "damage_list", "damage_photos", policy_id=policy_id
+    )
     path = f"/v1/claims/{claim['claim_id']}/evidence"
     waiting = (await desk.post(path, {"evidence_ids": papers})).json()
     assert waiting["state"] == "REFERRED"
@@ -353,7 +338,7 @@ async def test_a_signal_that_comes_later_is_news_to_the_person_who_has_the_appro
     await a_delay_with(desk, shared)
 
     # Papers decide it anew: the answer is the same, and there is one sign more.
-    paper = await upload(desk, second, shared)
+    paper = await a_picture_of(desk, second, shared)
     path = f"/v1/claims/{waiting['claim_id']}/evidence"
     claim = (await desk.post(path, {"evidence_ids": [paper]})).json()
 

@@ -12,18 +12,15 @@ from rich.console import Console
 from deploy.statements import show_month, unsound
 from libs.common.ids import new_id
 from libs.common.money import Money
-from tests.claims.desk import Desk, way_of
+from tests.claims.desk import Desk, done, refused, way_of
 from tests.claims.money import (
     a_paid_loss,
     a_voucher,
     accept,
     books_are_sound,
-    done,
     instant,
     paid,
-    papers,
     recover,
-    refused,
 )
 from tests.conftest import AppOf, DbOf, Token
 from tests.policy.builders import OTHER_TENANT, Json, amount
@@ -46,7 +43,7 @@ async def a_loss_to_be_decided(desk: Desk) -> Json:
     policy_id, goods = new_id("pol"), Money(165_000, "CNY")
     terms = {"goods_value": goods, "eligible_goods_value": goods}
     await desk.hears(*way_of(policy_id, insured_value=Money(200_000, "CNY"), **terms))
-    ids = await papers(desk, ["agent_loss_confirmation"], policy_id)
+    ids = await desk.papers("agent_loss_confirmation", policy_id=policy_id)
     return await desk.a_claim(
         "LOSS", policy_id=policy_id, is_whole_parcel=True, evidence_ids=ids
     )
@@ -57,17 +54,17 @@ async def lived(desk: Desk) -> tuple[Json, Json]:
     await desk.at("2024-03-02T09:00")
     loss = await a_paid_loss(desk, new_id("pol"))
     body = {"found_at": "2024-03-02T08:00:00Z", "note": "It lay in the depot."}
-    await done(await desk.post(f"/v1/claims/{loss['claim_id']}/found", body))
+    done(await desk.post(f"/v1/claims/{loss['claim_id']}/found", body))
     # The last instant of March in UTC, which is April in Shanghai.
     await desk.at("2024-03-31T23:59:59.999999")
     dear = await a_loss_to_be_decided(desk)
     await desk.at("2024-04-01T00:00")
     dear = await paid(desk, await accept(desk, dear), "2024-04-01T00:00")
-    await done(await recover(desk, dear, amount(50_000)))
+    done(await recover(desk, dear, amount(50_000)))
     voucher = await a_voucher(desk, new_id("pol"))
     await desk.at("2024-05-05T09:00")
     path = f"/v1/vouchers/{voucher['voucher_id']}/redemption"
-    await done(await desk.post(path, {"second_fee": amount(30_000), "reference": "second-1"}))
+    done(await desk.post(path, {"second_fee": amount(30_000), "reference": "second-1"}))
     return await desk.show(loss), await desk.show(dear)
 
 
@@ -93,7 +90,7 @@ def without_zeros(found: Books) -> dict[tuple[str, str], int]:
 async def test_a_month_closes_with_what_it_opened_with_and_what_moved(desk: Desk) -> None:
     await lived(desk)
     months = [
-        await done(await desk.get(f"/v1/statements/months/2024-{number:02}"))
+        done(await desk.get(f"/v1/statements/months/2024-{number:02}"))
         for number in range(2, 7)
     ]
 
@@ -128,9 +125,9 @@ async def test_a_claims_and_a_policys_statement_run_to_their_balances(desk: Desk
     loss, dear = await lived(desk)
 
     for claim in (loss, dear):
-        of_claim = await done(await desk.get(f"/v1/claims/{claim['claim_id']}/statement"))
+        of_claim = done(await desk.get(f"/v1/claims/{claim['claim_id']}/statement"))
         path = f"/v1/statements/policies/{claim['policy_id']}"
-        assert await done(await desk.get(path)) == of_claim
+        assert done(await desk.get(path)) == of_claim
         running: Books = Counter()
         for transfer in of_claim["transfers"]:
             assert nothing_left(transfer["entries"])
@@ -141,7 +138,7 @@ async def test_a_claims_and_a_policys_statement_run_to_their_balances(desk: Desk
     assert kinds == ["reserve", "reserve", "payout", "payout-settled", "repayment-due"]
     # Another claim on the policy is in the policy's statement alone.
     other = await desk.a_claim("SEIZURE", policy_id=loss["policy_id"])
-    empty = await done(await desk.get(f"/v1/claims/{other['claim_id']}/statement"))
+    empty = done(await desk.get(f"/v1/claims/{other['claim_id']}/statement"))
     assert not {t["kind"] for t in empty["transfers"]} & {"payout", "repayment-due"}
 
 
@@ -152,7 +149,7 @@ async def test_a_statement_is_of_the_callers_own_books(desk: Desk) -> None:
     path = f"/v1/statements/policies/{loss['policy_id']}"
     refused(await other.get(path), 404, "nothing-booked")
     refused(await other.get(f"/v1/claims/{loss['claim_id']}/statement"), 404, "unknown-claim")
-    march = await done(await other.get("/v1/statements/months/2024-03"))
+    march = done(await other.get("/v1/statements/months/2024-03"))
     assert (march["opening"], march["movements"], march["closing"]) == ([], [], [])
     assert instant(march["until"]) == instant("2024-04-01T00:00:00+00:00")
     for wrong in ("2024-13", "2024-3", "march"):

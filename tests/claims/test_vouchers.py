@@ -10,15 +10,13 @@ import pytest
 
 from libs.common.auth import CLAIMS_READ
 from libs.common.ids import new_id
-from tests.claims.desk import Desk
+from tests.claims.desk import Desk, done, refused
 from tests.claims.money import (
     NOW,
     a_return,
     a_voucher,
     books_are_sound,
-    done,
     minor,
-    refused,
     sent,
     settle,
     usd,
@@ -69,11 +67,11 @@ async def test_cs_29_a_return_is_paid_by_a_voucher_and_no_payment_system(desk: D
         listed = await desk.client.get(
             "/v1/vouchers", params={"code": asked}, headers=desk.token(desk.tenant)
         )
-        assert (await done(listed))["items"] == [voucher]
+        assert (done(listed))["items"] == [voucher]
     other = desk.of(OTHER_TENANT)
-    assert (await done(await other.get(f"/v1/vouchers?code={voucher['code']}")))["items"] == []
+    assert (done(await other.get(f"/v1/vouchers?code={voucher['code']}")))["items"] == []
     path = f"/v1/vouchers/{voucher['voucher_id']}"
-    assert await done(await desk.get(path)) == voucher
+    assert done(await desk.get(path)) == voucher
     refused(await other.get(path), 404, "unknown-voucher")
     refused(await redeem(other, voucher, amount(1)), 404, "unknown-voucher")
 
@@ -91,7 +89,7 @@ async def test_cs_29_cs_30_the_customer_pays_the_difference_and_what_is_left_lap
     spent = lost = 0
     for fee, (covered, added, lapsed) in cases:
         voucher = await a_voucher(desk, new_id("pol"))
-        used = await done(await redeem(desk, voucher, amount(fee)))
+        used = done(await redeem(desk, voucher, amount(fee)))
 
         assert used["state"] == "USED"
         names = ("covered", "customer_pays", "lapsed")
@@ -111,7 +109,7 @@ async def test_cs_37_a_voucher_is_good_for_one_shipment(desk: Desk) -> None:
 
     first, again = [await redeem(desk, voucher, amount(30_000)) for _ in range(2)]
 
-    assert (await done(again)) == (await done(first))
+    assert (done(again)) == (done(first))
     for fee, reference in ((30_000, "second-2"), (29_999, "second-1")):
         refused(await redeem(desk, voucher, amount(fee), reference), 409, "voucher-used")
     poor = desk.token(desk.tenant, [CLAIMS_READ])
@@ -136,10 +134,10 @@ async def test_a_voucher_is_good_to_the_end_of_its_last_local_day(desk: Desk) ->
     used, unused = [await a_voucher(desk, new_id("pol")) for _ in range(2)]
 
     await desk.at(LAST)
-    await done(await redeem(desk, used, amount(35_000)))
+    done(await redeem(desk, used, amount(35_000)))
     await desk.at(TOO_LATE)
 
-    lapsed = await done(await desk.get(f"/v1/vouchers/{unused['voucher_id']}"))
+    lapsed = done(await desk.get(f"/v1/vouchers/{unused['voucher_id']}"))
     assert (lapsed["state"], minor(lapsed["lapsed"])) == ("EXPIRED", 35_000)
     assert (await desk.said(unused["policy_id"]))[-1] == "VoucherLapsed"
     refused(await redeem(desk, unused, amount(35_000)), 409, "voucher-expired")

@@ -10,8 +10,8 @@ import pytest
 
 from services.policy.events import TrackingUpdated
 from tests.claims import people
-from tests.claims.desk import POLICY_ID, Desk, tracked, way_of
-from tests.claims.people import adjudicator, done, manager, refused
+from tests.claims.desk import POLICY_ID, Desk, done, refused, tracked, way_of
+from tests.claims.people import adjudicator, manager
 from tests.conftest import AppOf, DbOf, Token
 from tests.policy.builders import Json, amount
 from tests.policy.serving import fire_due, served
@@ -161,7 +161,7 @@ async def test_an_open_approval_ends_with_its_claim(desk: Desk) -> None:
     late_policy = "pol_01JQZX7Y5V0000000000000005"
     came = tracked(late_policy, state="RUN_OFF", delivered_at="2024-02-20T07:00")
     await desk.hears(*way_of(late_policy, tracking=came))
-    papers = await people.upload(desk, *people.PAPERS, policy_id=late_policy)
+    papers = await desk.papers(*people.PAPERS, policy_id=late_policy)
     claim = await desk.a_claim(
         "DAMAGE", policy_id=late_policy, evidence_ids=papers, claimed_value=amount(85_000)
     )
@@ -178,12 +178,12 @@ async def test_an_open_approval_ends_with_its_claim(desk: Desk) -> None:
 
 
 async def test_js_12_before_any_payment_another_peril_may_be_chosen(shop: Desk) -> None:
-    papers = await people.upload(shop, "value_document", policy_id=JSX_POLICY)
+    papers = await shop.papers("value_document", policy_id=JSX_POLICY)
     delay = await shop.a_claim("DELAY", policy_id=JSX_POLICY, evidence_ids=papers)
     blocked = await shop.a_claim("DAMAGE", policy_id=JSX_POLICY)
     assert blocked["decision"]["reasons"][0]["code"] == "OTHER_PERIL_CLAIMED"
     await shop.at("2024-03-05T09:00")
-    (photos,) = await people.upload(shop, "damage_photos", policy_id=JSX_POLICY)
+    (photos,) = await shop.papers("damage_photos", policy_id=JSX_POLICY)
 
     response = await swap(
         shop, delay, "DAMAGE", evidence_ids=[photos], claimed_value=amount(50_000)
@@ -268,7 +268,7 @@ async def test_a_withdrawal_and_a_decision_at_once_leave_nothing_owed(desk: Desk
     policy_id = "pol_01JQZX7Y5V0000000000000007"
     came = tracked(policy_id, state="RUN_OFF", delivered_at="2024-03-02T07:00")
     await desk.hears(*way_of(policy_id, tracking=came))
-    papers = await people.upload(desk, *people.PAPERS, policy_id=policy_id)
+    papers = await desk.papers(*people.PAPERS, policy_id=policy_id)
     claim = await desk.a_claim(
         "DAMAGE", policy_id=policy_id, evidence_ids=papers, claimed_value=amount(10_000)
     )
@@ -311,9 +311,7 @@ async def test_js_16_a_delay_taken_back_uses_up_nothing_of_its_orders_cap(shop: 
     for policy_id in policies:
         way = {"plan": "jsx-cargo", "tenant": JSX, "tracking": late(policy_id)}
         await shop.hears(*way_of(policy_id, order_ref="order-1", **way))
-    papers = await people.upload(
-        shop, "value_document", "logistics_document", policy_id=policies[0]
-    )
+    papers = await shop.papers("value_document", "logistics_document", policy_id=policies[0])
     first = await shop.a_claim("DELAY", policy_id=policies[0], evidence_ids=papers)
     assert (first["state"], first["decision"]["payout"]["amount_minor"]) == ("APPROVED", 55_200)
 

@@ -16,7 +16,7 @@ from libs.common.plans.facts import Facts, verdict_of
 from services.claims import store
 from services.claims.domain.filing import OPEN_STATES
 from services.claims.usecases import Rules
-from services.claims.usecases.decisions import propose
+from services.claims.usecases.proposing import propose
 from tests.buying import amount_of, shown
 from tests.claims.desk import Desk, told
 from tests.doors import Doors, naive_utc, wire

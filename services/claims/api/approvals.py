@@ -12,9 +12,9 @@ from libs.common.pagination import NEWEST, BadCursor, Listing, Moment, Page, Pag
 from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts, now_of
 from services.claims import store, usecases
+from services.claims.api.decision_views import ApprovalView
 from services.claims.api.parts import rules_of
 from services.claims.api.requests import AnswerRequest
-from services.claims.api.views import ApprovalView
 from services.claims.domain.approvals import AlreadyAnswered, SamePerson
 
 router = web.api_router(prefix="/v1", tags=["approvals"])

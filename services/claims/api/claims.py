@@ -30,20 +30,10 @@ from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts, now_of
 from libs.common.wire import IdOf
 from services.claims import store, usecases
-from services.claims.api.parts import (
-    cover_of,
-    known_policies,
-    rules_of,
-    which_policy,
-)
+from services.claims.api.claim_views import ClaimSummary, ClaimView, claim_view
+from services.claims.api.eligibility_views import EligibilityView, PerilView
+from services.claims.api.parts import cover_of, known_policies, rules_of, which_policy
 from services.claims.api.requests import ClaimRequest, DecisionRequest, NoticeRequest, Peril
-from services.claims.api.views import (
-    ClaimSummary,
-    ClaimView,
-    EligibilityView,
-    PerilView,
-    claim_view,
-)
 from services.claims.domain.approvals import Override
 from services.claims.store import UnknownPolicy
 

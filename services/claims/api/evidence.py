@@ -26,9 +26,10 @@ from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts, now_of
 from libs.common.uploads import REFUSALS, Uploads
 from services.claims import store, usecases
+from services.claims.api.claim_views import ClaimView, claim_view
+from services.claims.api.evidence_views import EvidenceLinkView, EvidenceView
 from services.claims.api.parts import cover_of, rules_of
 from services.claims.api.requests import EvidenceRequest, Kind
-from services.claims.api.views import ClaimView, EvidenceLinkView, EvidenceView, claim_view
 from services.claims.domain.evidence import WrongKindOfFile, must_fit
 from services.claims.settings import ClaimsSettings
 from services.claims.store import UnknownFile, UnknownPolicy

@@ -9,9 +9,9 @@ from libs.common.auth import CLAIMS_DECIDE, Caller, requires
 from libs.common.idempotency import key_of
 from libs.common.service import Db, Parts, now_of
 from services.claims import usecases
+from services.claims.api.claim_views import ClaimView, claim_view
 from services.claims.api.parts import rules_of
 from services.claims.api.requests import InformationRequestRequest
-from services.claims.api.views import ClaimView, claim_view
 
 router = web.api_router(prefix="/v1", tags=["claims"])
 

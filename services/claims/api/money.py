@@ -5,15 +5,12 @@ from typing import Annotated
 from fastapi import Request, Response
 
 from libs.common import web
-from libs.common.auth import (
-    CLAIMS_DECIDE,
-    PAYOUTS_SETTLE,
-    Caller,
-    requires,
-)
+from libs.common.auth import CLAIMS_DECIDE, PAYOUTS_SETTLE, Caller, requires
 from libs.common.idempotency import key_of
 from libs.common.service import Db, Parts, now_of
 from services.claims import usecases
+from services.claims.api.claim_views import ClaimView, claim_view
+from services.claims.api.money_views import PayoutView, RecoveryView
 from services.claims.api.parts import rules_of
 from services.claims.api.requests import (
     AdvanceRequest,
@@ -21,7 +18,6 @@ from services.claims.api.requests import (
     RetryRequest,
     SettlementRequest,
 )
-from services.claims.api.views import ClaimView, PayoutView, RecoveryView, claim_view
 from services.claims.domain.sendings import Answer
 
 router = web.api_router(prefix="/v1", tags=["money"])

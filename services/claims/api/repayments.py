@@ -13,9 +13,10 @@ from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts, now_of
 from libs.common.statements_api import StatementView
 from services.claims import store, usecases
+from services.claims.api.claim_views import ClaimView, claim_view
+from services.claims.api.money_views import RepaymentView
 from services.claims.api.parts import rules_of
 from services.claims.api.requests import FoundRequest, FraudRequest, WriteOffRequest
-from services.claims.api.views import ClaimView, RepaymentView, claim_view
 
 router = web.api_router(prefix="/v1", tags=["money"])
 

@@ -26,20 +26,22 @@ from services.claims.domain.cases import Findings, Statement
 
 MAX_ITEMS = 100
 MAX_OVERRIDES = 10
-MAX_WHY = 2_000
-# Characters.
-MAX_MESSAGE = 2_000
 MAX_ATTEMPT = 1_000
+# Characters.
+MAX_WHY = 2_000
+MAX_MESSAGE = 2_000
+
 Peril = Annotated[
     str, Matching("|".join(sorted(PERILS)), f"one of {', '.join(sorted(PERILS))}")
 ]
 Cause = Annotated[
     str, Matching("|".join(sorted(CAUSES)), f"one of {', '.join(sorted(CAUSES))}")
 ]
-
-
 Kind = Annotated[
     str, Matching("|".join(sorted(EVIDENCE)), f"one of {', '.join(sorted(EVIDENCE))}")
+]
+Grade = Annotated[
+    str, Matching(r"0(\.\d{1,4})?|1(\.0{1,4})?", 'a grade from "0" to "1", such as "0.5"')
 ]
 EvidenceIds = Annotated[tuple[Annotated[str, IdOf("evd")], ...], Field(max_length=50)]
 
@@ -108,10 +110,6 @@ class SwapRequest(StatementRequest):
     reason: Annotated[str, Prose(MAX_WHY)] | None = None
 
 
-def _money(amount: MoneyIn | None) -> Money | None:
-    return None if amount is None else amount.to_money()
-
-
 class SettlementRequest(Body):
     state: Annotated[str, Matching("CONFIRMED|FAILED", "CONFIRMED or FAILED")]
     reference: Reference
@@ -135,11 +133,6 @@ class InformationRequestRequest(Body):
     """What the claimant is asked for, beyond what the plan asks for anyway."""
     message: Annotated[str, Prose(MAX_MESSAGE)] | None = None
     """For the claimant: what it has to show."""
-
-
-Grade = Annotated[
-    str, Matching(r"0(\.\d{1,4})?|1(\.0{1,4})?", 'a grade from "0" to "1", such as "0.5"')
-]
 
 
 class FindingsIn(Body):
@@ -245,17 +238,17 @@ class RedemptionRequest(Body):
 
 class FoundRequest(Body):
     found_at: Instant
-    note: Annotated[str, Prose(2000)]
+    note: Annotated[str, Prose(MAX_WHY)]
     goods_returned: Flag = False
     """The customer gives the goods up instead: then nothing is due."""
 
 
 class FraudRequest(Body):
-    why: Annotated[str, Prose(2000)]
+    why: Annotated[str, Prose(MAX_WHY)]
 
 
 class WriteOffRequest(Body):
-    why: Annotated[str, Prose(2000)]
+    why: Annotated[str, Prose(MAX_WHY)]
 
 
 class AdvanceRequest(Body):
@@ -264,3 +257,7 @@ class AdvanceRequest(Body):
 
 class RetryRequest(Body):
     pass
+
+
+def _money(amount: MoneyIn | None) -> Money | None:
+    return None if amount is None else amount.to_money()

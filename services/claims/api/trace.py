@@ -9,8 +9,9 @@ from libs.common.auth import CLAIMS_READ, Caller, requires
 from libs.common.service import Db, Parts
 from libs.common.wire import MoneyView, View
 from services.claims import usecases
+from services.claims.api.decision_views import SignalView
+from services.claims.api.money_views import PayoutView
 from services.claims.api.parts import rules_of
-from services.claims.api.views import PayoutView, SignalView
 from services.claims.domain.decision import Line, Reason
 from services.claims.domain.trace import Result, Step
 from services.claims.store import Moment

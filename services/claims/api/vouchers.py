@@ -12,9 +12,9 @@ from libs.common.pagination import Page
 from libs.common.service import Db, Parts, now_of
 from libs.common.wire import OneLine
 from services.claims import store, usecases
+from services.claims.api.money_views import VoucherView
 from services.claims.api.parts import rules_of
 from services.claims.api.requests import RedemptionRequest
-from services.claims.api.views import VoucherView
 
 router = web.api_router(prefix="/v1", tags=["money"])
 

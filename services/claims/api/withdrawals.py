@@ -10,9 +10,9 @@ from libs.common.idempotency import key_of
 from libs.common.problems import problem_responses
 from libs.common.service import Db, Parts, now_of
 from services.claims import usecases
+from services.claims.api.claim_views import ClaimView, claim_view
 from services.claims.api.parts import rules_of
 from services.claims.api.requests import SwapRequest, WithdrawalRequest
-from services.claims.api.views import ClaimView, claim_view
 from services.claims.domain.withdrawals import ClaimPaid
 
 router = web.api_router(prefix="/v1", tags=["claims"])

@@ -122,10 +122,6 @@ class Decision:
         return first if first is not None and first.outcome is self.outcome else None
 
     @property
-    def secondary(self) -> tuple[Reason, ...]:
-        return self.reasons if self.reason is None else self.reasons[1:]
-
-    @property
     def is_discretionary(self) -> bool:
         return self.reason is not None and self.reason.is_discretionary
 

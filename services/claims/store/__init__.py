@@ -12,7 +12,6 @@ from services.claims.store.appeals import (
     save_window,
 )
 from services.claims.store.approvals import (
-    UnknownApproval,
     WantedApprovals,
     get_approval,
     has_refused_payout,
@@ -71,7 +70,6 @@ from services.claims.store.evidence import (
     SKIPPED,
     WAITING,
     Evidence,
-    SameFile,
     UnknownFile,
     find_evidence,
     get_evidence,
@@ -79,16 +77,12 @@ from services.claims.store.evidence import (
     insert_evidence,
     is_file_named,
     list_evidence,
-    list_other_claims_with_files,
     list_policies_with_file,
     remove_untaken_evidence,
     save_scan,
     take_evidence,
 )
-from services.claims.store.moments import (
-    Moment,
-    list_moments,
-)
+from services.claims.store.moments import Moment, list_moments
 from services.claims.store.past import (
     FIRST,
     PastWanted,
@@ -98,7 +92,6 @@ from services.claims.store.past import (
     list_past_of,
 )
 from services.claims.store.payouts import (
-    UnknownPayout,
     get_payout,
     insert_payout,
     insert_recovery,
@@ -107,7 +100,6 @@ from services.claims.store.payouts import (
     save_payout,
 )
 from services.claims.store.repayments import (
-    Aftermath,
     find_reserve,
     get_aftermath,
     get_repayment,
@@ -119,27 +111,16 @@ from services.claims.store.repayments import (
     save_repayment,
     save_reserve,
 )
-from services.claims.store.sendings import (
-    insert_attempt,
-    list_attempts,
-    save_attempt,
-)
-from services.claims.store.signals import (
-    find_surroundings,
-)
+from services.claims.store.sendings import insert_attempt, list_attempts, save_attempt
+from services.claims.store.signals import find_surroundings
 from services.claims.store.vouchers import (
-    UnknownVoucher,
     find_voucher,
     get_voucher,
     insert_voucher,
     list_vouchers,
     save_voucher,
 )
-from services.claims.store.withdrawals import (
-    find_withdrawals,
-    insert_withdrawal,
-    move_evidence,
-)
+from services.claims.store.withdrawals import find_withdrawals, insert_withdrawal, move_evidence
 
 __all__ = [
     "CLEAN",
@@ -147,21 +128,16 @@ __all__ = [
     "INFECTED",
     "SKIPPED",
     "WAITING",
-    "Aftermath",
     "Evidence",
     "FiledClaim",
     "KeptDecision",
     "Moment",
     "PastWanted",
     "Policy",
-    "SameFile",
     "UnknownAppeal",
-    "UnknownApproval",
     "UnknownClaim",
     "UnknownFile",
-    "UnknownPayout",
     "UnknownPolicy",
-    "UnknownVoucher",
     "Wanted",
     "WantedApprovals",
     "close_notices",
@@ -221,7 +197,6 @@ __all__ = [
     "list_evidence",
     "list_foreign",
     "list_moments",
-    "list_other_claims_with_files",
     "list_past",
     "list_past_of",
     "list_payouts",

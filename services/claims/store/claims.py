@@ -14,12 +14,7 @@ from libs.common.money import Money
 from libs.common.pagination import Moment
 from libs.common.plans.wire import to_wire
 from services.claims.domain.approvals import Override
-from services.claims.domain.cases import (
-    Claim,
-    EarlierClaim,
-    Findings,
-    Statement,
-)
+from services.claims.domain.cases import Claim, EarlierClaim, Findings, Statement
 from services.claims.domain.clocks import Standstill
 from services.claims.domain.decision import Decision
 from services.claims.domain.filing import Parts

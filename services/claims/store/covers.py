@@ -8,12 +8,7 @@ import msgspec
 from libs.common.db import Row, Tx, jsonb
 from libs.common.errors import NotFound
 from libs.common.money import Money
-from services.claims.domain.cases import (
-    Cover,
-    OrderPosition,
-    Terms,
-    Tracking,
-)
+from services.claims.domain.cases import Cover, OrderPosition, Terms, Tracking
 
 # A policy by its tenant and its id.
 Policy: TypeAlias = tuple[str, str]

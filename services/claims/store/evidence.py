@@ -48,16 +48,6 @@ class Evidence:
     also_in: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SameFile:
-    """A file of another claim with the same bytes as one of this one's."""
-
-    sha256: str
-    evidence_id: str
-    claim_id: str
-    policy_id: str
-
-
 async def insert_evidence(tx: Tx, evidence: Evidence, *, tenant_id: str) -> None:
     await tx.execute(
         """
@@ -131,24 +121,6 @@ async def list_evidence(tx: Tx, claim_id: str, *, tenant_id: str) -> list[Eviden
         tenant_id,
     )
     return [_evidence(row) for row in rows]
-
-
-async def list_other_claims_with_files(
-    tx: Tx, claim_id: str, *, tenant_id: str
-) -> list[SameFile]:
-    """Files of the tenant's other claims with the bytes of a file that was brought to this one."""
-    rows = await tx.fetch(
-        """
-        SELECT DISTINCT o.sha256, o.evidence_id, o.claim_id, o.policy_id
-        FROM evidence e JOIN evidence o ON o.tenant_id = e.tenant_id AND o.sha256 = e.sha256
-        WHERE e.claim_id = $1 AND e.tenant_id = $2 AND e.submitted_by <> 'platform'
-            AND o.claim_id IS NOT NULL AND o.claim_id <> e.claim_id
-        ORDER BY o.claim_id, o.evidence_id
-        """,
-        claim_id,
-        tenant_id,
-    )
-    return [SameFile(**dict(row)) for row in rows]
 
 
 async def list_policies_with_file(tx: Tx, sha256: str, *, tenant_id: str) -> list[str]:

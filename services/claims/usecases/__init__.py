@@ -1,5 +1,6 @@
 """What the claims service does: load, decide, save, announce; always inside the door's transaction."""
 
+from services.claims.usecases.advances import PayAdvance, pay_advance
 from services.claims.usecases.appeals import (
     APPEAL_OVERDUE,
     DecideAppeal,
@@ -9,10 +10,7 @@ from services.claims.usecases.appeals import (
     file_appeal,
     say_appeal_is_overdue,
 )
-from services.claims.usecases.approvals import (
-    AnswerApproval,
-    answer_approval,
-)
+from services.claims.usecases.approvals import AnswerApproval, answer_approval
 from services.claims.usecases.claims import (
     CoverOfAnother,
     FileClaim,
@@ -20,21 +18,8 @@ from services.claims.usecases.claims import (
     remember_covers,
     remember_fetched,
 )
-from services.claims.usecases.closing import (
-    CLOSE_CLAIM,
-)
-from services.claims.usecases.decisions import (
-    ATTACH_TRACKING,
-    LOOK_AGAIN,
-    SEND_PAYOUT,
-    DecideClaim,
-    Rules,
-    decide_by_person,
-    list_perils,
-    lock_claim,
-    look_again,
-    reconsider,
-)
+from services.claims.usecases.closing import CLOSE_CLAIM
+from services.claims.usecases.deciding import DecideClaim, decide_by_person, look_again
 from services.claims.usecases.evidence import (
     FORGET_EVIDENCE,
     SCAN_EVIDENCE,
@@ -43,7 +28,6 @@ from services.claims.usecases.evidence import (
     EvidenceNotScanned,
     KeepEvidence,
     NoteScan,
-    UnknownEvidence,
     add_evidence,
     forget_evidence,
     get_openable,
@@ -63,20 +47,19 @@ from services.claims.usecases.following import (
     note_overdue,
     remind_claimant,
 )
-from services.claims.usecases.information import (
-    RequestInformation,
-    request_information,
-)
+from services.claims.usecases.information import RequestInformation, request_information
+from services.claims.usecases.locking import lock_claim
 from services.claims.usecases.payments import (
-    PayAdvance,
-    RecordRecovery,
     SettlePayout,
-    pay_advance,
-    record_recovery,
     retry_payout,
     send_payout,
     settle_payout,
 )
+from services.claims.usecases.payouts import SEND_PAYOUT
+from services.claims.usecases.proposing import list_perils
+from services.claims.usecases.reconsidering import reconsider
+from services.claims.usecases.recording import LOOK_AGAIN
+from services.claims.usecases.recoveries import RecordRecovery, record_recovery
 from services.claims.usecases.repayments import (
     ShowFound,
     ShowFraud,
@@ -85,15 +68,10 @@ from services.claims.usecases.repayments import (
     show_fraud,
     write_off,
 )
-from services.claims.usecases.reserves import (
-    release_reserve,
-)
-from services.claims.usecases.trace import (
-    ClaimTrace,
-    TracedDecision,
-    trace_claim,
-)
+from services.claims.usecases.rules import Rules
+from services.claims.usecases.trace import ClaimTrace, TracedDecision, trace_claim
 from services.claims.usecases.tracking_evidence import (
+    ATTACH_TRACKING,
     AttachTracking,
     attach_tracking,
 )
@@ -146,7 +124,6 @@ __all__ = [
     "ShowFraud",
     "SwapClaim",
     "TracedDecision",
-    "UnknownEvidence",
     "WithdrawClaim",
     "WriteOff",
     "add_evidence",
@@ -173,7 +150,6 @@ __all__ = [
     "reconsider",
     "record_recovery",
     "redeem_voucher",
-    "release_reserve",
     "remember_covers",
     "remember_fetched",
     "remind_claimant",

@@ -13,20 +13,14 @@ from services.claims.domain.cases import Cover, Findings
 from services.claims.domain.service_terms import AppealAnswer
 from services.claims.events import AppealDecided, ClaimAppealed, ClaimOverdue
 from services.claims.store import FiledClaim, KeptDecision
-from services.claims.usecases.closing import (
-    end_window,
-    open_window,
-)
-from services.claims.usecases.decisions import (
-    Rules,
-    announce,
-    lock_claim,
-    propose,
-    record,
-    restand,
-    stand_or_close,
-)
+from services.claims.usecases.announcing import announce
+from services.claims.usecases.closing import end_window, open_window
 from services.claims.usecases.evidence import announce_evidence, with_evidence
+from services.claims.usecases.locking import lock_claim
+from services.claims.usecases.proposing import propose
+from services.claims.usecases.recording import record
+from services.claims.usecases.rules import Rules
+from services.claims.usecases.standing import restand, stand_or_close
 
 APPEAL_DECIDE = "APPEAL_DECIDE"
 APPEAL_OVERDUE = "say_appeal_is_overdue"

@@ -11,17 +11,13 @@ from services.claims.domain.approvals import Approval
 from services.claims.domain.cases import Cover
 from services.claims.events import ApprovalAnswered
 from services.claims.store import FiledClaim
-from services.claims.usecases.decisions import (
-    Rules,
-    announce,
-    decide_anew,
-    is_still,
-    lock_claim,
-    propose,
-    reconsider,
-    schedule,
-)
-from services.claims.usecases.second_person import void_payout
+from services.claims.usecases.announcing import announce
+from services.claims.usecases.deciding import decide_anew
+from services.claims.usecases.locking import lock_claim
+from services.claims.usecases.payouts import schedule, void_payout
+from services.claims.usecases.proposing import is_still, propose
+from services.claims.usecases.reconsidering import reconsider
+from services.claims.usecases.rules import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,11 @@ from services.claims.domain import filing
 from services.claims.domain.cases import Claim, Cover, Statement
 from services.claims.events import ClaimFiled
 from services.claims.store import Evidence, FiledClaim, Policy
-from services.claims.usecases.decisions import (
-    Rules,
-    announce,
-    await_tracking,
-    decide,
-    decide_uninsured,
-)
+from services.claims.usecases.announcing import announce
+from services.claims.usecases.deciding import decide, decide_uninsured
 from services.claims.usecases.evidence import announce_evidence, with_evidence
+from services.claims.usecases.rules import Rules
+from services.claims.usecases.tracking_evidence import await_tracking
 
 
 class CoverOfAnother(Conflict):

@@ -3,10 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from libs.common import outbox
 from libs.common.db import Tx
 from libs.common.deadlines import Deadline, cancel_deadline, set_deadline
-from libs.common.events import Announcement
 from libs.common.money import zero
 from libs.common.plans.values import Plan
 from services.claims import store
@@ -14,6 +12,7 @@ from services.claims.domain import appeals, filing
 from services.claims.domain.appeals import Window
 from services.claims.events import ClaimClosed
 from services.claims.store import FiledClaim
+from services.claims.usecases.announcing import announce
 from services.claims.usecases.following import end_following
 
 CLOSE_CLAIM = "close_claim"
@@ -58,9 +57,7 @@ async def close_when_over(tx: Tx, filed: FiledClaim, *, now: datetime) -> FiledC
         paid=sum(paid, zero(stands.payout.currency)),
         closed_at=now,
     )
-    await outbox.append(
-        tx, Announcement(tenant_id=filed.tenant_id, key=filed.key, event=event), now=now
-    )
+    await announce(tx, filed, event, now=now)
     return closed
 
 

@@ -14,15 +14,12 @@ from services.claims.domain import filing, requests
 from services.claims.domain.evidence import must_fit
 from services.claims.events import EvidenceAdded
 from services.claims.store import INFECTED, SKIPPED, WAITING, Evidence, FiledClaim
-from services.claims.usecases.decisions import (
-    Rules,
-    announce,
-    decide,
-    lock_claim,
-    look_again,
-    reconsider,
-)
+from services.claims.usecases.announcing import announce
+from services.claims.usecases.deciding import decide, look_again
 from services.claims.usecases.following import take_answer
+from services.claims.usecases.locking import lock_claim
+from services.claims.usecases.reconsidering import reconsider
+from services.claims.usecases.rules import Rules
 
 FORGET_EVIDENCE = "forget_evidence"
 SCAN_EVIDENCE = "scan_evidence"

@@ -17,7 +17,8 @@ from services.claims.domain.cases import Claim, Cover, EarlierClaim, Statement
 from services.claims.domain.first_notices import FirstNotice, Watched, look, told
 from services.claims.events import ClaimEvent, ClaimNoticeClosed, ClaimNotified
 from services.claims.store import FiledClaim, Policy
-from services.claims.usecases.decisions import Rules, decide
+from services.claims.usecases.deciding import decide
+from services.claims.usecases.rules import Rules
 
 NOTICE_SILENCE = "notice_silence"
 PLATFORM = "platform"

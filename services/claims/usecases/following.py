@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from libs.common import outbox
 from libs.common.db import Tx
 from libs.common.deadlines import Deadline, cancel_deadline, set_deadline
-from libs.common.events import Announcement
 from libs.common.ids import new_id
 from libs.common.plans.codes import Outcome
 from libs.common.plans.values import Plan
@@ -17,13 +15,9 @@ from services.claims.domain import clocks, filing, requests
 from services.claims.domain.clocks import Clock, Missed, Position
 from services.claims.domain.decision import Decision
 from services.claims.domain.requests import InformationRequest
-from services.claims.events import (
-    ClaimEvent,
-    ClaimOverdue,
-    EvidenceReminded,
-    EvidenceRequested,
-)
+from services.claims.events import ClaimOverdue, EvidenceReminded, EvidenceRequested
 from services.claims.store import FiledClaim
+from services.claims.usecases.announcing import announce
 
 NOTE_OVERDUE = "note_overdue"
 REMIND_CLAIMANT = "remind_claimant"
@@ -138,7 +132,7 @@ async def remind_claimant(tx: Tx, filed: FiledClaim, plan: Plan, *, now: datetim
         missing=request.missing,
         until=until,
     )
-    await _announce(tx, filed, event, now=now)
+    await announce(tx, filed, event, now=now)
 
 
 async def take_answer(
@@ -185,7 +179,7 @@ async def open_request(
         message=request.message,
         may_follow=may_follow,
     )
-    await _announce(tx, filed, event, now=now)
+    await announce(tx, filed, event, now=now)
 
 
 async def _timed(tx: Tx, filed: FiledClaim, decided: Decided, *, now: datetime) -> FiledClaim:
@@ -253,7 +247,7 @@ async def _keep(
     moved = [clock for name, clock in after.items() if clock != before.get(name)]
     await store.save_clocks(tx, filed, moved)
     for one in misses:
-        await _announce(tx, filed, _overdue(filed, one), now=now)
+        await announce(tx, filed, _overdue(filed, one), now=now)
     due_at = clocks.next_at(after)
     if due_at != clocks.next_at(before):
         if due_at is None:
@@ -292,10 +286,4 @@ async def _set(tx: Tx, filed: FiledClaim, kind: str, due_at: datetime) -> None:
     await set_deadline(
         tx,
         Deadline(tenant_id=filed.tenant_id, kind=kind, subject=filed.claim_id, due_at=due_at),
-    )
-
-
-async def _announce(tx: Tx, filed: FiledClaim, event: ClaimEvent, *, now: datetime) -> None:
-    await outbox.append(
-        tx, Announcement(tenant_id=filed.tenant_id, key=filed.key, event=event), now=now
     )

@@ -8,8 +8,10 @@ from libs.common.ids import new_id
 from services.claims import store
 from services.claims.domain import filing, requests
 from services.claims.store import FiledClaim
-from services.claims.usecases.decisions import Rules, decide, lock_claim
+from services.claims.usecases.deciding import decide
 from services.claims.usecases.following import open_request
+from services.claims.usecases.locking import lock_claim
+from services.claims.usecases.rules import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,14 +13,11 @@ from services.claims.domain import repayments
 from services.claims.domain.repayments import Because, LateNews, Repayment
 from services.claims.events import RepaymentDue
 from services.claims.store import FiledClaim
-from services.claims.usecases.decisions import (
-    Rules,
-    announce,
-    list_unsent,
-    lock_claim,
-    stand_or_close,
-)
-from services.claims.usecases.second_person import void_payout
+from services.claims.usecases.announcing import announce
+from services.claims.usecases.locking import lock_claim
+from services.claims.usecases.payouts import list_unsent, void_payout
+from services.claims.usecases.rules import Rules
+from services.claims.usecases.standing import stand_or_close
 from services.claims.usecases.vouchers import lapse
 
 

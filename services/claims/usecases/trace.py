@@ -10,7 +10,7 @@ from services.claims.domain.filing import Payout
 from services.claims.domain.replay import Answer, Past
 from services.claims.domain.trace import Trace, trace
 from services.claims.store import FiledClaim, KeptDecision, Moment
-from services.claims.usecases.decisions import Rules
+from services.claims.usecases.rules import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

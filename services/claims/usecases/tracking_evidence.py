@@ -5,16 +5,20 @@ from datetime import datetime
 from typing import Final
 
 from libs.common.db import Tx
+from libs.common.deadlines import Deadline, set_deadline
 from libs.common.files import FileFacts
 from libs.common.ids import new_id
 from libs.common.plans.codes import Supplier
 from services.claims import store
+from services.claims.domain.cases import Cover
 from services.claims.domain.evidence import supplied
 from services.claims.store import Evidence, FiledClaim
-from services.claims.usecases.decisions import Rules, lock_claim
 from services.claims.usecases.evidence import announce_evidence
+from services.claims.usecases.locking import lock_claim
+from services.claims.usecases.rules import Rules
 
 PLATFORM: Final = Supplier.PLATFORM.value
+ATTACH_TRACKING = "attach_tracking"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,26 @@ class AttachTracking:
     tenant_id: str
     claim_id: str
     file: FileFacts
+
+
+async def await_tracking(
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, *, now: datetime
+) -> None:
+    """Have the platform's own evidence attached, where the plan says that it brings some.
+
+    The decision need not wait for it: it counts as on file (BM-16).
+    """
+    plan = rules.plans.pinned(cover.plan_sha256)
+    if supplied(plan, filed.peril):
+        await set_deadline(
+            tx,
+            Deadline(
+                tenant_id=filed.tenant_id,
+                kind=ATTACH_TRACKING,
+                subject=filed.claim_id,
+                due_at=now,
+            ),
+        )
 
 
 async def attach_tracking(

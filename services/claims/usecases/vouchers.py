@@ -18,14 +18,11 @@ from services.claims.domain.filing import Payout
 from services.claims.domain.vouchers import Voucher
 from services.claims.events import PayoutSettled, VoucherIssued, VoucherLapsed, VoucherUsed
 from services.claims.store import FiledClaim
-from services.claims.usecases.decisions import (
-    Rules,
-    announce,
-    lock_claim,
-    restand,
-    stand_or_close,
-)
+from services.claims.usecases.announcing import announce
 from services.claims.usecases.following import follow_money
+from services.claims.usecases.locking import lock_voucher
+from services.claims.usecases.rules import Rules
+from services.claims.usecases.standing import restand, stand_or_close
 
 LAPSE_VOUCHER: Final = "lapse_voucher"
 
@@ -72,7 +69,9 @@ async def redeem_voucher(
     tx: Tx, rules: Rules, command: RedeemVoucher, *, now: datetime
 ) -> Voucher:
     """Used for one shipment: the customer pays what it does not cover, what is left lapses."""
-    cover, filed, voucher = await _lock(tx, command.voucher_id, tenant_id=command.tenant_id)
+    cover, filed, voucher = await lock_voucher(
+        tx, command.voucher_id, tenant_id=command.tenant_id
+    )
     plan = rules.plans.pinned(cover.plan_sha256)
     used = vouchers.redeem(plan, voucher, command.second_fee, command.reference, now=now)
     if used is None:
@@ -99,7 +98,7 @@ async def redeem_voucher(
 
 async def lapse_voucher(tx: Tx, voucher_id: str, *, tenant_id: str, now: datetime) -> None:
     """Its last day is over, or it must not be used any more; one that was used stays as it is."""
-    _, filed, voucher = await _lock(tx, voucher_id, tenant_id=tenant_id)
+    _, filed, voucher = await lock_voucher(tx, voucher_id, tenant_id=tenant_id)
     if voucher.state == "ISSUED":
         await lapse(tx, filed, voucher, now=now)
 
@@ -153,15 +152,6 @@ async def _announce_issued(
     )
     await announce(tx, filed, issued, now=now)
     await announce(tx, filed, settled, now=now)
-
-
-async def _lock(
-    tx: Tx, voucher_id: str, *, tenant_id: str
-) -> tuple[Cover, FiledClaim, Voucher]:
-    """The voucher and its claim, behind the cover's lock."""
-    voucher = await store.get_voucher(tx, voucher_id, tenant_id=tenant_id)
-    cover, filed = await lock_claim(tx, voucher.claim_id, tenant_id=tenant_id)
-    return cover, filed, await store.get_voucher(tx, voucher_id, tenant_id=tenant_id)
 
 
 def _new_code() -> str:

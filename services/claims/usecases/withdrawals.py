@@ -14,11 +14,13 @@ from services.claims.domain.filing import Payout
 from services.claims.domain.withdrawals import Withdrawal
 from services.claims.events import ClaimWithdrawn
 from services.claims.store import FiledClaim
+from services.claims.usecases.announcing import announce
 from services.claims.usecases.claims import enter
-from services.claims.usecases.decisions import Rules, announce, lock_claim
 from services.claims.usecases.following import end_following
+from services.claims.usecases.locking import lock_claim
+from services.claims.usecases.payouts import void_payout
 from services.claims.usecases.reserves import release_reserve
-from services.claims.usecases.second_person import void_payout
+from services.claims.usecases.rules import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
