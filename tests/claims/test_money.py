@@ -157,6 +157,35 @@ async def test_g_10_what_the_carrier_pays_lowers_a_payout_that_is_not_sent_yet(
     assert claim["repayments"] == []
 
 
+async def test_g_10_nothing_is_owed_back_of_money_that_may_still_fail(dollars: Desk) -> None:
+    arrives = await sent(
+        dollars, await accept(dollars, await a_dear_loss(dollars, new_id("pol")))
+    )
+    fails = await sent(
+        dollars, await accept(dollars, await a_dear_loss(dollars, new_id("pol")))
+    )
+    for claim in (arrives, fails):
+        done(await recover(dollars, claim, usd(50_000)))
+        shown = await dollars.show(claim)
+        assert (shown["state"], shown["repayments"]) == ("PAYING", [])
+
+    done(await settle(dollars, arrives["payouts"][0]))
+    arrives = await dollars.show(arrives)
+    assert (arrives["state"], dues(arrives)) == (
+        "RECOVERY",
+        [("CARRIER_PAID_LATE", "OPEN", 50_000)],
+    )
+
+    done(await settle(dollars, fails["payouts"][0], "FAILED", "bank-2"))
+    assert (done(await retry(dollars, fails["payouts"][0])))["state"] == "VOID"
+    fails = await paid(dollars, await accept(dollars, await dollars.show(fails)))
+    assert (fails["state"], states(fails), fails["repayments"]) == (
+        "PAID",
+        [("VOID", 200_000), ("CONFIRMED", 150_000)],
+        [],
+    )
+
+
 async def test_g_10_what_the_carrier_pays_lowers_a_payout_that_failed(desk: Desk) -> None:
     delay = await sent(desk, await a_delay(desk))
     done(await settle(desk, delay["payouts"][0], "FAILED"))

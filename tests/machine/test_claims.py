@@ -54,7 +54,8 @@ STATES: Mapping[str, set[str]] = {
     "PAYING": {"PAID", "UNDER_APPEAL", "RECOVERY", "CLOSED", "APPROVED", "REFERRED"},
     "PAID": {"UNDER_APPEAL", "RECOVERY", "CLOSED", "APPROVED", "PAYING"},
     "UNDER_APPEAL": DECIDED,
-    "RECOVERY": {"PAID", "CLOSED", "UNDER_APPEAL", "PAYING", "APPROVED", "DENIED"},
+    # REFERRED: an appeal's difference that had not gone, undone by what the carrier paid.
+    "RECOVERY": {"PAID", "CLOSED", "UNDER_APPEAL", "PAYING", "APPROVED", "DENIED", "REFERRED"},
     "CLOSED": {"RECOVERY"},
     "WITHDRAWN": set(),
 }
@@ -416,6 +417,20 @@ class Claiming(RuleBasedStateMachine):
             """
         )
         assert row["goods"] <= row["insured"], dict(row)
+
+    @invariant()
+    def nobody_owes_back_what_has_not_arrived(self) -> None:
+        for row in self.rows(
+            """
+            SELECT c.claim_id,
+                (SELECT coalesce(sum(amount_minor), 0)::bigint FROM repayments r
+                 WHERE r.tenant_id = $1 AND r.claim_id = c.claim_id AND r.why <> 'PAID_TWICE') AS owed,
+                (SELECT coalesce(sum(amount_minor), 0)::bigint FROM payouts p
+                 WHERE p.tenant_id = $1 AND p.claim_id = c.claim_id AND p.state = 'CONFIRMED') AS had
+            FROM claims c WHERE c.tenant_id = $1
+            """
+        ):
+            assert row["owed"] <= row["had"], dict(row)
 
     @invariant()
     def states_follow_their_ways(self) -> None:

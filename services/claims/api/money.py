@@ -82,14 +82,17 @@ async def retry_payout(
     request: Request,
     caller: Annotated[Caller, requires(PAYOUTS_SETTLE)],
     db: Db,
+    parts: Parts,
 ) -> Response:
-    """Send a failed payout again."""
+    """Send a failed payout again; VOID where it would not be paid like this any more."""
     key = await key_of(request, caller.tenant_id)
     now = await now_of(db, caller)
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.replay(tx)) is not None:
             return answer
-        payout = await usecases.retry_payout(tx, payout_id, tenant_id=caller.tenant_id, now=now)
+        payout = await usecases.retry_payout(
+            tx, rules_of(parts), payout_id, tenant_id=caller.tenant_id, now=now
+        )
         return await key.keep(tx, 200, PayoutView.of(payout))
 
 
@@ -100,6 +103,7 @@ async def settle_payout(
     request: Request,
     caller: Annotated[Caller, requires(PAYOUTS_SETTLE)],
     db: Db,
+    parts: Parts,
 ) -> Response:
     """The payment system's answer to a payout it was sent. It may come twice, and late.
 
@@ -116,5 +120,5 @@ async def settle_payout(
     async with db.transaction(caller.tenant_id) as tx:
         if (answer := await key.replay(tx)) is not None:
             return answer
-        payout = await usecases.settle_payout(tx, command, now=now)
+        payout = await usecases.settle_payout(tx, rules_of(parts), command, now=now)
         return await key.keep(tx, 200, PayoutView.of(payout))

@@ -17,6 +17,8 @@ from services.claims.domain.vouchers import VOUCHER, Voucher
 
 # Money that is with the customer, or on its way there.
 GONE = frozenset({"SENT", "CONFIRMED"})
+# What the payment system says has arrived: the rest may still fail.
+ARRIVED = frozenset({"CONFIRMED"})
 # The claim was paid, and something may come of it still.
 PAID_STATES = frozenset({"PAID", "CLOSED", "RECOVERY"})
 
@@ -100,6 +102,8 @@ def kept(
     vouchers: Sequence[Voucher],
     repayments: Sequence[Repayment],
     currency: str,
+    *,
+    states: frozenset[str] = GONE,
 ) -> Money:
     """What the customer has of this claim, and is not asked back yet.
 
@@ -109,7 +113,7 @@ def kept(
     paid = [
         worth[p.payout_id] if p.instrument == VOUCHER and p.payout_id in worth else p.amount
         for p in payouts
-        if p.state in GONE
+        if p.state in states
     ]
     return sum(paid, zero(currency)) - asked(repayments, currency)
 

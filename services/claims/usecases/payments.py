@@ -18,6 +18,8 @@ from services.claims.usecases.announcing import announce
 from services.claims.usecases.following import follow_money
 from services.claims.usecases.locking import lock_payout
 from services.claims.usecases.payouts import owed, schedule
+from services.claims.usecases.reconsidering import take_back_unsent
+from services.claims.usecases.recoveries import ask_excess_back
 from services.claims.usecases.repayments import owe
 from services.claims.usecases.rules import Rules
 from services.claims.usecases.standing import restand, stand_or_close
@@ -59,13 +61,15 @@ async def send_payout(
     await announce(tx, filed, sent, now=now)
 
 
-async def settle_payout(tx: Tx, command: SettlePayout, *, now: datetime) -> Payout:
+async def settle_payout(
+    tx: Tx, rules: Rules, command: SettlePayout, *, now: datetime
+) -> Payout:
     """The payment system's answer, which may come twice or late; a CONFIRMED payout leaves the books.
 
     Money that went out twice is owed back: it is lost neither for us nor from the books.
     """
     tenant_id = command.tenant_id
-    payout, _, filed = await lock_payout(tx, command.payout_id, tenant_id=tenant_id)
+    payout, cover, filed = await lock_payout(tx, command.payout_id, tenant_id=tenant_id)
     attempts = await store.list_attempts(tx, payout.payout_id, tenant_id=tenant_id)
     heard = hear(payout, attempts, command.answer, now=now)
     if heard is None:
@@ -90,15 +94,25 @@ async def settle_payout(tx: Tx, command: SettlePayout, *, now: datetime) -> Payo
     )
     await announce(tx, filed, event, now=now)
     if settled.state == "CONFIRMED":
+        await ask_excess_back(tx, rules, cover, filed, now=now)
         await stand_or_close(tx, filed, now=now)
     return settled
 
 
-async def retry_payout(tx: Tx, payout_id: str, *, tenant_id: str, now: datetime) -> Payout:
-    """A payout that failed is sent again: the same one, in a new attempt."""
-    payout, _, _ = await lock_payout(tx, payout_id, tenant_id=tenant_id)
+async def retry_payout(
+    tx: Tx, rules: Rules, payout_id: str, *, tenant_id: str, now: datetime
+) -> Payout:
+    """A payout that failed is sent again: the same one, in a new attempt.
+
+    Where it would not be paid like this any more it is VOID instead, and the claim decided anew.
+    """
+    payout, cover, filed = await lock_payout(tx, payout_id, tenant_id=tenant_id)
     if payout.state != "FAILED":
         raise filing.PayoutNotFailed(f"Payout {payout_id} is {payout.state}.")
+    await take_back_unsent(tx, rules, cover, filed, now=now)
+    payout = await store.get_payout(tx, payout_id, tenant_id=tenant_id)
+    if payout.state != "FAILED":
+        return payout
     again = replace(payout, state="APPROVED", reference=None, sent_at=None, settled_at=None)
     await store.save_payout(tx, again, tenant_id=tenant_id)
     await schedule(tx, again, tenant_id=tenant_id, now=now)

@@ -14,7 +14,7 @@ from services.claims.domain import filing, money_back
 from services.claims.domain.cases import Cover
 from services.claims.domain.filing import Payout
 from services.claims.domain.money_back import Recovery
-from services.claims.domain.repayments import Because
+from services.claims.domain.repayments import ARRIVED, Because
 from services.claims.domain.settlement import Settlement
 from services.claims.events import RecoveryRecorded
 from services.claims.store import FiledClaim
@@ -89,7 +89,7 @@ async def _from_carrier(
     *,
     now: datetime,
 ) -> None:
-    """What is not sent yet is lowered by it; what is above the loss then is owed back (BM-24)."""
+    """What is not sent yet is lowered by it; what has arrived above the loss is owed back (BM-24)."""
     proposal = await propose(tx, rules, cover, filed, now=now)
     loss = money_back.loss_of(proposal.plan, proposal.facts)
     before = [r for r in known if r.source == CARRIER]
@@ -106,9 +106,25 @@ async def _from_carrier(
     told = await take_back_unsent(tx, rules, cover, told, now=now)
     if told.state in filing.OPEN_STATES:
         told = await decide(tx, rules, cover, told, now=now)
-    # Beside the carrier's money, what is with the customer: a new payout reckons with it already.
-    excess = money_back.overpaid(loss, await kept(tx, told, loss.currency), total)
-    await owe(tx, told, Because.CARRIER_PAID_LATE, excess, credit=Account.CLAIMS, now=now)
+    await ask_excess_back(tx, rules, cover, told, now=now)
+
+
+async def ask_excess_back(
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, *, now: datetime
+) -> None:
+    """Beside the carrier's money, what has arrived with the customer above the loss (BM-24, G-10).
+
+    Money that is on its way may fail: it is looked at when it has arrived.
+    """
+    known = await store.list_recoveries(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    from_carrier = [r for r in known if (r.source, r.paid_to) == (CARRIER, CUSTOMER)]
+    if not from_carrier:
+        return
+    proposal = await propose(tx, rules, cover, filed, now=now)
+    loss = money_back.loss_of(proposal.plan, proposal.facts)
+    arrived = await kept(tx, filed, loss.currency, states=ARRIVED)
+    excess = money_back.overpaid(loss, arrived, _sum(from_carrier, loss.currency))
+    await owe(tx, filed, Because.CARRIER_PAID_LATE, excess, credit=Account.CLAIMS, now=now)
 
 
 async def _to_us(

@@ -185,7 +185,9 @@ async def owe(
     return await stand_or_close(tx, filed, now=now)
 
 
-async def kept(tx: Tx, filed: FiledClaim, currency: str) -> Money:
+async def kept(
+    tx: Tx, filed: FiledClaim, currency: str, *, states: frozenset[str] = repayments.GONE
+) -> Money:
     """What the customer has of the claim and is not asked back yet."""
     claim_id, tenant_id = filed.claim_id, filed.tenant_id
     return repayments.kept(
@@ -193,6 +195,7 @@ async def kept(tx: Tx, filed: FiledClaim, currency: str) -> Money:
         await store.list_vouchers(tx, claim_id, tenant_id=tenant_id),
         await store.list_repayments(tx, claim_id, tenant_id=tenant_id),
         currency,
+        states=states,
     )
 
 
