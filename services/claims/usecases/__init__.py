@@ -22,6 +22,7 @@ from services.claims.usecases.claims import (
 )
 from services.claims.usecases.closing import (
     CLOSE_CLAIM,
+    FORGET_CLAIMS_FILES,
 )
 from services.claims.usecases.decisions import (
     ATTACH_TRACKING,
@@ -39,6 +40,7 @@ from services.claims.usecases.evidence import (
     FORGET_EVIDENCE,
     SCAN_EVIDENCE,
     AddEvidence,
+    EvidenceForgotten,
     EvidenceInfected,
     EvidenceNotScanned,
     KeepEvidence,
@@ -86,6 +88,9 @@ from services.claims.usecases.repayments import (
 from services.claims.usecases.reserves import (
     release_reserve,
 )
+from services.claims.usecases.retention import (
+    forget_claims_files,
+)
 from services.claims.usecases.trace import (
     ClaimTrace,
     TracedDecision,
@@ -112,6 +117,7 @@ __all__ = [
     "APPEAL_OVERDUE",
     "ATTACH_TRACKING",
     "CLOSE_CLAIM",
+    "FORGET_CLAIMS_FILES",
     "FORGET_EVIDENCE",
     "LAPSE_VOUCHER",
     "LOOK_AGAIN",
@@ -127,6 +133,7 @@ __all__ = [
     "CoverOfAnother",
     "DecideAppeal",
     "DecideClaim",
+    "EvidenceForgotten",
     "EvidenceInfected",
     "EvidenceNotScanned",
     "FileAppeal",
@@ -154,6 +161,7 @@ __all__ = [
     "decide_by_person",
     "file_appeal",
     "file_claim",
+    "forget_claims_files",
     "forget_evidence",
     "get_openable",
     "keep_evidence",

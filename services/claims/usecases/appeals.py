@@ -15,6 +15,7 @@ from services.claims.events import AppealDecided, ClaimAppealed, ClaimOverdue
 from services.claims.store import FiledClaim, KeptDecision
 from services.claims.usecases.closing import (
     end_window,
+    follow_end,
     open_window,
 )
 from services.claims.usecases.decisions import (
@@ -67,7 +68,8 @@ async def file_appeal(tx: Tx, rules: Rules, command: FileAppeal, *, now: datetim
     await store.insert_appeal(tx, asked, tenant_id=filed.tenant_id)
     filed, files = await with_evidence(tx, filed, command.evidence_ids)
     # A claim whose window closed while this request waited for it is open again.
-    await restand(tx, replace(filed, state="UNDER_APPEAL", closed_at=None))
+    filed = await restand(tx, replace(filed, state="UNDER_APPEAL", closed_at=None))
+    await follow_end(tx, filed, now=now)
     await _set_overdue(tx, filed, asked, taken)
     await announce(tx, filed, _claim_appealed(filed, asked), now=now)
     await announce_evidence(tx, filed, files, now=now)

@@ -15,6 +15,7 @@ from services.claims.domain.withdrawals import Withdrawal
 from services.claims.events import ClaimWithdrawn
 from services.claims.store import FiledClaim
 from services.claims.usecases.claims import enter
+from services.claims.usecases.closing import follow_end
 from services.claims.usecases.decisions import Rules, announce, lock_claim
 from services.claims.usecases.following import end_following
 from services.claims.usecases.reserves import release_reserve
@@ -112,6 +113,7 @@ async def _withdraw(
     withdrawn = replace(filed, state=withdrawals.WITHDRAWN)
     await store.save_claim(tx, withdrawn)
     await store.insert_withdrawal(tx, withdrawal, tenant_id=filed.tenant_id)
+    await follow_end(tx, withdrawn, now=now)
     event = ClaimWithdrawn(
         claim_id=filed.claim_id,
         policy_id=filed.policy_id or "",
