@@ -57,16 +57,18 @@ class Files:
     """Write-once files: a folder of this machine, or a bucket by its URL (`s3://...`).
 
     A bucket's endpoint and keys come by the AWS_* variables. Unavailable where it does not answer.
+    `room` keeps a service's files apart: the same bytes may be forgotten by one and needed by another.
     """
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, *, room: str = "") -> None:
+        self._room = f"{room}/" if room else ""
         self._store: Any = (
             _bucket(place) if "://" in place else LocalStore(Path(place).absolute(), mkdir=True)
         )
 
     async def keep(self, tenant_id: str, facts: FileFacts, content: bytes | IO[bytes]) -> None:
         """Bytes before the row that names them. The same bytes again are there already."""
-        path = _path(tenant_id, facts.sha256)
+        path = self._path(tenant_id, facts.sha256)
         with _answering():
             if facts.size_bytes > ONE_PUT_BYTES and not isinstance(content, bytes):
                 await self._keep_in_parts(path, content)
@@ -79,12 +81,12 @@ class Files:
 
     async def is_there(self, tenant_id: str, sha256: str) -> bool:
         with _answering():
-            return await self._has(_path(tenant_id, sha256))
+            return await self._has(self._path(tenant_id, sha256))
 
     async def read(self, tenant_id: str, sha256: str) -> bytes:
         """The file's bytes; FileNotFoundError where there is none."""
         with _answering():
-            found = await obstore.get_async(self._store, _path(tenant_id, sha256))
+            found = await obstore.get_async(self._store, self._path(tenant_id, sha256))
             return bytes(await found.bytes_async())
 
     async def stream(
@@ -94,7 +96,7 @@ class Files:
         span: Any = {"offset": start} if end is None else (start, end)
         with _answering():
             found = await obstore.get_async(
-                self._store, _path(tenant_id, sha256), options={"range": span}
+                self._store, self._path(tenant_id, sha256), options={"range": span}
             )
             chunks = found.stream(min_chunk_size=CHUNK_BYTES)
 
@@ -108,7 +110,10 @@ class Files:
     async def forget(self, tenant_id: str, sha256: str) -> None:
         """The bytes are gone; nothing where they were gone already."""
         with _answering():
-            await self._remove(_path(tenant_id, sha256))
+            await self._remove(self._path(tenant_id, sha256))
+
+    def _path(self, tenant_id: str, sha256: str) -> str:
+        return f"{self._room}{tenant_id}/{sha256[:2]}/{sha256}"
 
     async def _keep_in_parts(self, path: str, file: IO[bytes]) -> None:
         """Under a name of its own first: only what is whole gets the final one, and only once."""
@@ -156,10 +161,6 @@ def _bucket(url: str) -> Any:
     if url.startswith("s3:"):
         config["config"] = {"copy_if_not_exists": "multipart"}
     return from_url(url, **config)
-
-
-def _path(tenant_id: str, sha256: str) -> str:
-    return f"{tenant_id}/{sha256[:2]}/{sha256}"
 
 
 def _whole(file: IO[bytes]) -> bytes:

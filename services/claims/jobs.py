@@ -120,6 +120,18 @@ def jobs(running: Running) -> Mapping[str, Job]:
                 if nobodys is not None:
                     await files.forget(tenant_id, nobodys)
 
+    async def forget_claims_files(deadline: Deadline) -> None:
+        """The bytes go while the rows' end holds them, as with a file that no claim took."""
+        tenant_id = deadline.tenant_id
+        async with running.db.transaction(tenant_id) as tx:
+            # Before the deadline, as those do who move it: nobody waits for each other.
+            _, filed = await usecases.lock_claim(tx, deadline.subject, tenant_id=tenant_id)
+            if not await take(tx, deadline):
+                return
+            nobodys = await usecases.forget_claims_files(tx, rules, filed, now=deadline.due_at)
+            for sha256 in nobodys:
+                await files.forget(tenant_id, sha256)
+
     async def scan_evidence(deadline: Deadline) -> None:
         """Tried again while the scanner is away; the file is not handed out until it has looked."""
         tenant_id = deadline.tenant_id
@@ -165,6 +177,7 @@ def jobs(running: Running) -> Mapping[str, Job]:
         usecases.ATTACH_TRACKING: attach_tracking,
         usecases.SCAN_EVIDENCE: scan_evidence,
         usecases.FORGET_EVIDENCE: forget_evidence,
+        usecases.FORGET_CLAIMS_FILES: forget_claims_files,
         usecases.SEND_PAYOUT: send_payout,
         usecases.LAPSE_VOUCHER: lapse_voucher,
         usecases.APPEAL_OVERDUE: say_appeal_is_overdue,

@@ -30,6 +30,9 @@ from services.quote.store.rates import KnownRates
 from services.quote.store.writer import writing
 from services.quote.usecases import prepare_wordings
 
+# Their place among the files; no tenant's name begins so.
+PAPERS = "_papers"
+
 SERVICE = Service(name="quote", topics=("policies",), handlers=handlers, jobs=jobs)
 
 
@@ -75,7 +78,7 @@ def create_app(settings: QuoteSettings | None = None) -> FastAPI:
             "exchange rates": "What an order in another currency is worth in USD.",
         },
     )
-    app.state.files = Files(settings.evidence)
+    app.state.files = Files(settings.evidence, room=PAPERS)
     app.state.uploads = Uploads()
     app.state.known_rates = KnownRates()
     schema.add_quotes(app)

@@ -139,6 +139,17 @@ async def test_a_forgotten_file_is_gone_and_may_come_again(store: Open) -> None:
     assert await store().is_there(TENANT, facts.sha256)
 
 
+async def test_what_one_room_forgets_another_keeps(tmp_path: Path) -> None:
+    claims, papers = Files(str(tmp_path)), Files(str(tmp_path), room="_papers")
+    facts = await keep(claims, SMALL)
+    assert not await papers.is_there(TENANT, facts.sha256)
+    await keep(papers, SMALL)
+
+    await claims.forget(TENANT, facts.sha256)
+
+    assert await papers.read(TENANT, facts.sha256) == SMALL
+
+
 async def test_what_breaks_off_while_it_is_stored_leaves_nothing(store: Open) -> None:
     class Breaking(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:

@@ -61,6 +61,17 @@ def test_an_adjudicator_may_approve_what_needs_no_second_person_unless_it_says_o
         assert shop.adjudicator_limit == Money(limit, "JPY")
 
 
+def test_q47_files_are_kept_two_years_unless_the_tenant_says_otherwise(tmp_path: Path) -> None:
+    usual = '{name: S, plans: [a], currency: JPY, languages: [ja], four_eyes_above: "9000"'
+    for more, years in (("}", 2), (", evidence_years: 7}", 7)):
+        tenants = load_tenants(tenant_file(tmp_path, usual + more))
+        kept = [tenants.get(name) for name in ("shop", "sbx-shop-1")]
+        assert [None if one is None else one.evidence_years for one in kept] == [years] * 2
+    for wrong in ("0", "31", '"2"', "1.5"):
+        with pytest.raises(BrokenDocument, match="evidence_years"):
+            load_tenants(tenant_file(tmp_path, f"{usual}, evidence_years: {wrong}}}"))
+
+
 def test_staff_are_written_to_where_the_tenant_says_and_a_sandboxs_too(tmp_path: Path) -> None:
     usual = '{name: S, plans: [a], currency: JPY, languages: [ja], four_eyes_above: "9000"'
     told = load_tenants(tenant_file(tmp_path, usual + ", staff_email: desk@shop.example}"))

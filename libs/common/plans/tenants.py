@@ -14,6 +14,10 @@ from libs.common.plans.values import Plan
 # Straight-through settlement without a person (domain.md 2.5), where a tenant sets no limit.
 STRAIGHT_THROUGH_LIMIT = Decimal(500)
 
+# How long the files of a claim are kept after its end (Q47), where a tenant says nothing else.
+EVIDENCE_YEARS = 2
+MAX_EVIDENCE_YEARS = 30
+
 _TENANT_ID = re.compile(r"[a-z][a-z0-9]{0,39}")
 _LANGUAGE = re.compile(r"[a-z]{2}(-[A-Z][A-Za-z]{1,3})?")
 # Of one mailbox, in letters that every mail server takes.
@@ -45,6 +49,8 @@ class Tenant:
     requires_consent: bool = False
     # Where its staff are told what waits for them; None where nobody wants to be.
     staff_email: str | None = None
+    # How many years the files of a claim are kept after its end.
+    evidence_years: int = EVIDENCE_YEARS
 
     @property
     def is_sandbox(self) -> bool:
@@ -79,7 +85,8 @@ def _tenant(name: str, entry: Entry) -> Tenant:
         entry.fail(f"{name!r} is no tenant id: lower case letters and digits")
     fields = entry.fields(
         required="name plans currency languages four_eyes_above",
-        optional="straight_through_limit adjudicator_limit requires_consent staff_email",
+        optional="straight_through_limit adjudicator_limit requires_consent staff_email "
+        "evidence_years",
     )
     languages = fields["languages"].texts()
     for language in languages:
@@ -106,6 +113,9 @@ def _tenant(name: str, entry: Entry) -> Tenant:
         adjudicator_limit=_money(fields["currency"], authority.decimal(), currency),
         requires_consent="requires_consent" in fields and fields["requires_consent"].flag(),
         staff_email=_email(fields["staff_email"]) if "staff_email" in fields else None,
+        evidence_years=_years(fields["evidence_years"])
+        if "evidence_years" in fields
+        else EVIDENCE_YEARS,
     )
 
 
@@ -124,6 +134,10 @@ def check_plans(tenants: Tenants, known: Mapping[str, Sequence[Plan]], path: Pat
                         f"{plan!r} pays in {version.currency}, and the tenant's limits are in "
                         f"{tenant.currency}: give it a tenant of its own"
                     )
+
+
+def _years(place: Entry) -> int:
+    return place.integer(least=1, most=MAX_EVIDENCE_YEARS)
 
 
 def _email(place: Entry) -> str:

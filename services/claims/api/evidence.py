@@ -33,7 +33,7 @@ from services.claims.api.requests import EvidenceRequest, Kind
 from services.claims.domain.evidence import WrongKindOfFile, must_fit
 from services.claims.settings import ClaimsSettings
 from services.claims.store import UnknownFile, UnknownPolicy
-from services.claims.usecases import EvidenceInfected, EvidenceNotScanned
+from services.claims.usecases import EvidenceForgotten, EvidenceInfected, EvidenceNotScanned
 
 router = web.api_router(prefix="/v1", tags=["evidence"])
 # Bodies that are files, not JSON.
@@ -111,7 +111,9 @@ async def show_evidence(
 @router.post(
     "/evidence/{evidence_id}/links",
     status_code=201,
-    responses=problem_responses(UnknownFile, EvidenceNotScanned, EvidenceInfected),
+    responses=problem_responses(
+        UnknownFile, EvidenceNotScanned, EvidenceInfected, EvidenceForgotten
+    ),
 )
 async def create_evidence_link(
     evidence_id: str,
@@ -138,7 +140,9 @@ async def create_evidence_link(
         200: {"description": "The file's bytes, of the type they are", "content": {"*/*": {}}},
         206: {"description": "The part that `Range` names", "content": {"*/*": {}}},
         416: {"description": "The file has no such part"},
-        **problem_responses(UnknownLink, LinkExpired, EvidenceNotScanned, EvidenceInfected),
+        **problem_responses(
+            UnknownLink, LinkExpired, EvidenceNotScanned, EvidenceInfected, EvidenceForgotten
+        ),
     },
 )
 async def open_evidence_file(

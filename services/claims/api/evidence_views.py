@@ -30,6 +30,8 @@ class EvidenceView(View):
     uploaded_at: datetime
     also_in: list[str]
     """Your other claims that have the same bytes."""
+    forgotten_at: datetime | None
+    """When its bytes and name were removed, years after its claim had ended; null: they are here."""
 
     @classmethod
     def of(cls, evidence: Evidence) -> "EvidenceView":

@@ -111,6 +111,14 @@ from services.claims.store.repayments import (
     save_repayment,
     save_reserve,
 )
+from services.claims.store.retention import (
+    find_end,
+    forget_files,
+    hold_files,
+    list_kept_files,
+    list_unnamed,
+    note_end,
+)
 from services.claims.store.sendings import insert_attempt, list_attempts, save_attempt
 from services.claims.store.signals import find_surroundings
 from services.claims.store.vouchers import (
@@ -143,6 +151,7 @@ __all__ = [
     "close_notices",
     "count_past",
     "find_cover",
+    "find_end",
     "find_evidence",
     "find_latest_decision",
     "find_notice",
@@ -154,6 +163,7 @@ __all__ = [
     "find_window",
     "find_withdrawals",
     "forbid_writing",
+    "forget_files",
     "get_aftermath",
     "get_appeal",
     "get_approval",
@@ -167,6 +177,7 @@ __all__ = [
     "has_open_appeal",
     "has_refused_payout",
     "hold_file",
+    "hold_files",
     "insert_appeal",
     "insert_approval",
     "insert_attempt",
@@ -196,6 +207,7 @@ __all__ = [
     "list_earlier_of",
     "list_evidence",
     "list_foreign",
+    "list_kept_files",
     "list_moments",
     "list_past",
     "list_past_of",
@@ -205,10 +217,12 @@ __all__ = [
     "list_recoveries",
     "list_references",
     "list_repayments",
+    "list_unnamed",
     "list_vouchers",
     "lock_cover",
     "lock_covers",
     "move_evidence",
+    "note_end",
     "order_position",
     "remove_untaken_evidence",
     "save_appeal",

@@ -28,7 +28,10 @@ class UnknownFile(NotFound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A file on hand: what it is, and who brought it. `also_in`: other claims with the same bytes."""
+    """A file on hand: what it is, and who brought it. `also_in`: other claims with the same bytes.
+
+    Of one that is forgotten, only what it was and who brought it (Q47).
+    """
 
     evidence_id: str
     policy_id: str
@@ -46,6 +49,7 @@ class Evidence:
     pages: int | None = None
     scan_state: str = SKIPPED
     also_in: tuple[str, ...] = ()
+    forgotten_at: datetime | None = None
 
 
 async def insert_evidence(tx: Tx, evidence: Evidence, *, tenant_id: str) -> None:
@@ -177,9 +181,12 @@ async def hold_file(tx: Tx, sha256: str, *, tenant_id: str) -> None:
 
 
 async def is_file_named(tx: Tx, sha256: str, *, tenant_id: str) -> bool:
-    """Whether any row needs these bytes."""
+    """Whether any row needs these bytes; one that is forgotten does not."""
     return await tx.fetchval(  # type: ignore[no-any-return]
-        "SELECT EXISTS (SELECT 1 FROM evidence WHERE tenant_id = $1 AND sha256 = $2)",
+        """
+        SELECT EXISTS (
+            SELECT FROM evidence WHERE tenant_id = $1 AND sha256 = $2 AND forgotten_at IS NULL)
+        """,
         tenant_id,
         sha256,
     )
@@ -203,4 +210,5 @@ def _evidence(row: Row) -> Evidence:
         pages=row["pages"],
         scan_state=row["scan_state"],
         also_in=tuple(row["also_in"]),
+        forgotten_at=row["forgotten_at"],
     )

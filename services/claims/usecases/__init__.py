@@ -18,12 +18,13 @@ from services.claims.usecases.claims import (
     remember_covers,
     remember_fetched,
 )
-from services.claims.usecases.closing import CLOSE_CLAIM
+from services.claims.usecases.closing import CLOSE_CLAIM, FORGET_CLAIMS_FILES
 from services.claims.usecases.deciding import DecideClaim, decide_by_person, look_again
 from services.claims.usecases.evidence import (
     FORGET_EVIDENCE,
     SCAN_EVIDENCE,
     AddEvidence,
+    EvidenceForgotten,
     EvidenceInfected,
     EvidenceNotScanned,
     KeepEvidence,
@@ -68,6 +69,7 @@ from services.claims.usecases.repayments import (
     show_fraud,
     write_off,
 )
+from services.claims.usecases.retention import forget_claims_files
 from services.claims.usecases.rules import Rules
 from services.claims.usecases.trace import ClaimTrace, TracedDecision, trace_claim
 from services.claims.usecases.tracking_evidence import (
@@ -92,6 +94,7 @@ __all__ = [
     "APPEAL_OVERDUE",
     "ATTACH_TRACKING",
     "CLOSE_CLAIM",
+    "FORGET_CLAIMS_FILES",
     "FORGET_EVIDENCE",
     "LAPSE_VOUCHER",
     "LOOK_AGAIN",
@@ -107,6 +110,7 @@ __all__ = [
     "CoverOfAnother",
     "DecideAppeal",
     "DecideClaim",
+    "EvidenceForgotten",
     "EvidenceInfected",
     "EvidenceNotScanned",
     "FileAppeal",
@@ -134,6 +138,7 @@ __all__ = [
     "decide_by_person",
     "file_appeal",
     "file_claim",
+    "forget_claims_files",
     "forget_evidence",
     "get_openable",
     "give_notice",

@@ -10,12 +10,14 @@ from libs.common.plans.values import Plan
 from services.claims import store
 from services.claims.domain import appeals, filing
 from services.claims.domain.appeals import Window
+from services.claims.domain.retention import has_ended
 from services.claims.events import ClaimClosed
 from services.claims.store import FiledClaim
 from services.claims.usecases.announcing import announce
 from services.claims.usecases.following import end_following
 
 CLOSE_CLAIM = "close_claim"
+FORGET_CLAIMS_FILES = "forget_claims_files"
 
 
 async def open_window(tx: Tx, filed: FiledClaim, plan: Plan, *, decided_at: datetime) -> Window:
@@ -37,6 +39,42 @@ async def open_window(tx: Tx, filed: FiledClaim, plan: Plan, *, decided_at: date
 
 async def close_when_over(tx: Tx, filed: FiledClaim, *, now: datetime) -> FiledClaim:
     """The claim, CLOSED where its last window is past and its money is settled (2.7)."""
+    closed = await _closed_when_over(tx, filed, now=now)
+    await follow_end(tx, closed, now=now)
+    return closed
+
+
+async def follow_end(tx: Tx, filed: FiledClaim, *, now: datetime) -> None:
+    """Have a claim's files forgotten where it has ended, and kept where it goes on after all (Q47).
+
+    The job is due at once: it knows the tenant's years, and when these are over.
+    """
+    ended_at = now if has_ended(filed.state) else None
+    if not await store.note_end(tx, filed.claim_id, ended_at, tenant_id=filed.tenant_id):
+        return
+    if ended_at is None:
+        await cancel_deadline(tx, filed.tenant_id, FORGET_CLAIMS_FILES, filed.claim_id)
+        return
+    await set_deadline(
+        tx,
+        Deadline(
+            tenant_id=filed.tenant_id,
+            kind=FORGET_CLAIMS_FILES,
+            subject=filed.claim_id,
+            due_at=ended_at,
+        ),
+    )
+
+
+async def end_window(tx: Tx, filed: FiledClaim, *, now: datetime) -> None:
+    """The window is past: no appeal is offered any more, and the claim closes, now or once paid."""
+    await store.save_window(
+        tx, filed.claim_id, Window(closes_at=now), tenant_id=filed.tenant_id
+    )
+    await close_when_over(tx, filed, now=now)
+
+
+async def _closed_when_over(tx: Tx, filed: FiledClaim, *, now: datetime) -> FiledClaim:
     window = await store.find_window(tx, filed.claim_id, tenant_id=filed.tenant_id)
     if window is None:
         return filed
@@ -59,11 +97,3 @@ async def close_when_over(tx: Tx, filed: FiledClaim, *, now: datetime) -> FiledC
     )
     await announce(tx, filed, event, now=now)
     return closed
-
-
-async def end_window(tx: Tx, filed: FiledClaim, *, now: datetime) -> None:
-    """The window is past: no appeal is offered any more, and the claim closes, now or once paid."""
-    await store.save_window(
-        tx, filed.claim_id, Window(closes_at=now), tenant_id=filed.tenant_id
-    )
-    await close_when_over(tx, filed, now=now)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from libs.common.db import Tx
 from libs.common.deadlines import Deadline, cancel_deadline, set_deadlines
-from libs.common.errors import Conflict, Invalid
+from libs.common.errors import Conflict, Invalid, Refusal
 from libs.common.files import FileFacts
 from libs.common.ids import new_id
 from services.claims import store
@@ -39,6 +39,12 @@ class EvidenceNotScanned(Conflict):
 class EvidenceInfected(Conflict):
     code = "evidence-infected"
     title = "The scanner found a virus in the file"
+
+
+class EvidenceForgotten(Refusal):
+    code = "evidence-forgotten"
+    title = "The file has been removed, as its claim ended long ago"
+    status = 410
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +172,16 @@ async def announce_evidence(
 
 
 async def get_openable(tx: Tx, evidence_id: str, *, tenant_id: str) -> Evidence:
-    """A file that may be handed out: not while it waits for the scanner, nor once it has failed it."""
+    """A file that may be handed out: not while it waits for the scanner, nor once it has failed it.
+
+    EvidenceForgotten once its bytes are gone for good.
+    """
     evidence = await store.get_evidence(tx, evidence_id, tenant_id=tenant_id)
+    if evidence.forgotten_at is not None:
+        raise EvidenceForgotten(
+            f"{evidence_id} was removed at {evidence.forgotten_at:%Y-%m-%d %H:%M} UTC; "
+            "what it was is still shown."
+        )
     if evidence.scan_state == WAITING:
         raise EvidenceNotScanned(
             f"The scanner has not looked at {evidence_id} yet. Try again in a moment."

@@ -16,6 +16,7 @@ from services.claims.events import ClaimWithdrawn
 from services.claims.store import FiledClaim
 from services.claims.usecases.announcing import announce
 from services.claims.usecases.claims import enter
+from services.claims.usecases.closing import follow_end
 from services.claims.usecases.following import end_following
 from services.claims.usecases.locking import lock_claim
 from services.claims.usecases.payouts import void_payout
@@ -114,6 +115,7 @@ async def _withdraw(
     withdrawn = replace(filed, state=withdrawals.WITHDRAWN)
     await store.save_claim(tx, withdrawn)
     await store.insert_withdrawal(tx, withdrawal, tenant_id=filed.tenant_id)
+    await follow_end(tx, withdrawn, now=now)
     event = ClaimWithdrawn(
         claim_id=filed.claim_id,
         policy_id=filed.policy_id or "",
