@@ -81,7 +81,7 @@ async def test_an_open_claim_is_taken_back_with_all_that_waits_for_it(desk: Desk
     assert done(await withdraw(desk, claim)) == withdrawn
     refused(await people.decide(desk, claim), 409, "claim-not-open")
     refused(await swap(desk, claim, "SHORTAGE"), 409, "claim-not-open")
-    assert len(await desk.said()) == 3
+    assert len(await desk.said()) == 4
 
 
 async def test_an_approved_payout_that_has_not_gone_is_void(desk: Desk) -> None:
