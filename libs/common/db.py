@@ -161,6 +161,8 @@ async def _pool(dsn: str, size: int) -> Any:
         min_size=1,
         max_size=size,
         command_timeout=COMMAND_TIMEOUT_SECONDS,
+        # Times inside of JSON are written in the session's zone.
+        server_settings={"timezone": "UTC"},
         # Only SET LOCAL is ever used, so a connection comes back clean without a round trip.
         reset=_nothing_to_reset,
     )

@@ -128,22 +128,9 @@ class ClaimSummary(View):
 async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
     decision = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
     assert decision is not None or not filed.is_filed, "a claim is decided when it is filed"
-    evidence = await store.list_evidence(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    recoveries = await store.list_recoveries(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    asked = await store.list_approvals_of(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    withdrawal, replaces = await store.find_withdrawals(
-        tx, filed.claim_id, tenant_id=filed.tenant_id
-    )
-    appeals = await store.list_appeals(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    window = None
-    if filed.state in APPEALABLE:
-        window = await store.find_window(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    clocks = await store.list_clocks(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    request = await store.find_open_request(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    reserve = await store.find_reserve(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    vouchers = await store.list_vouchers(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    repayments = await store.list_repayments(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    beside = await store.get_beside(tx, filed)
+    window = beside.window if filed.state in APPEALABLE else None
+    withdrawal, request, reserve = beside.withdrawal, beside.request, beside.reserve
     return ClaimView(
         claim_id=filed.claim_id,
         policy_id=filed.policy_id,
@@ -154,25 +141,25 @@ async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
         filed_at=filed.claim.filed_at,
         filed_by=filed.filed_by,
         decision=None if decision is None else DecisionView.of(decision),
-        evidence=[EvidenceView.of(file) for file in evidence],
-        payouts=[PayoutView.of(payout) for payout in payouts],
-        recoveries=[RecoveryView.of(recovery) for recovery in recoveries],
-        approvals=[ApprovalView.of(approval) for approval in asked],
+        evidence=[EvidenceView.of(file) for file in beside.evidence],
+        payouts=[PayoutView.of(payout) for payout in beside.payouts],
+        recoveries=[RecoveryView.of(recovery) for recovery in beside.recoveries],
+        approvals=[ApprovalView.of(approval) for approval in beside.approvals],
         withdrawal=None if withdrawal is None else WithdrawalView.of(withdrawal),
-        replaces=replaces,
+        replaces=beside.replaces,
         replaced_by=None if withdrawal is None else withdrawal.replaced_by,
         closed_at=filed.closed_at,
-        appeals=[AppealView.of(appeal) for appeal in appeals],
+        appeals=[AppealView.of(appeal) for appeal in beside.appeals],
         appeal_until=window.file_by if window else None,
         appeal_tier=window.tier if window else None,
         appeal_body=(window.body or None) if window else None,
         is_priority=filed.is_priority,
         complete_at=filed.claim.complete_at,
         escalated_at=filed.escalated_at,
-        clocks=[ClockView.of(clock) for clock in clocks.values()],
+        clocks=[ClockView.of(clock) for clock in beside.clocks],
         request=None if request is None else InformationRequestView.of(request),
         reserve=None if reserve is None else MoneyView.of(reserve),
-        vouchers=[VoucherView.of(voucher) for voucher in vouchers],
-        repayments=[RepaymentView.of(repayment) for repayment in repayments],
+        vouchers=[VoucherView.of(voucher) for voucher in beside.vouchers],
+        repayments=[RepaymentView.of(repayment) for repayment in beside.repayments],
         signals=[SignalView.of(signal) for signal in (decision.signals if decision else ())],
     )

@@ -17,10 +17,10 @@ from services.claims.store.approvals import (
     has_refused_payout,
     insert_approval,
     list_approvals,
-    list_approvals_of,
     save_approval,
     void_approval,
 )
+from services.claims.store.beside import get_beside
 from services.claims.store.claims import (
     FiledClaim,
     KeptDecision,
@@ -128,7 +128,7 @@ from services.claims.store.vouchers import (
     list_vouchers,
     save_voucher,
 )
-from services.claims.store.withdrawals import find_withdrawals, insert_withdrawal, move_evidence
+from services.claims.store.withdrawals import insert_withdrawal, move_evidence
 
 __all__ = [
     "CLEAN",
@@ -161,12 +161,12 @@ __all__ = [
     "find_surroundings",
     "find_voucher",
     "find_window",
-    "find_withdrawals",
     "forbid_writing",
     "forget_files",
     "get_aftermath",
     "get_appeal",
     "get_approval",
+    "get_beside",
     "get_claim",
     "get_cover",
     "get_evidence",
@@ -196,7 +196,6 @@ __all__ = [
     "list_all_repayments",
     "list_appeals",
     "list_approvals",
-    "list_approvals_of",
     "list_attempts",
     "list_claims",
     "list_claims_of",

@@ -100,19 +100,6 @@ async def list_approvals(
     return [_approval(row) for row in rows]
 
 
-async def list_approvals_of(tx: Tx, claim_id: str, *, tenant_id: str) -> list[Approval]:
-    """All that was ever asked about the claim, oldest first."""
-    rows = await tx.fetch(
-        """
-        SELECT * FROM approvals WHERE tenant_id = $1 AND claim_id = $2
-        ORDER BY asked_at, approval_id
-        """,
-        tenant_id,
-        claim_id,
-    )
-    return [_approval(row) for row in rows]
-
-
 async def has_refused_payout(tx: Tx, claim_id: str, *, tenant_id: str) -> bool:
     """Whether somebody has refused to have a payout of the claim sent."""
     found = await tx.fetchval(

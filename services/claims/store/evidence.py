@@ -11,14 +11,15 @@ from services.claims.store.claims import FiledClaim
 WAITING, CLEAN, INFECTED, SKIPPED = "WAITING", "CLEAN", "INFECTED", "SKIPPED"
 
 # Of what people brought: what the platform attaches itself is the same for each claim on a parcel.
-_EVIDENCE = """
-    e.*, ARRAY(
+ALSO_IN = """
+    ARRAY(
         SELECT DISTINCT o.claim_id FROM evidence o
-        WHERE o.tenant_id = e.tenant_id AND o.sha256 = e.sha256 AND o.claim_id IS NOT NULL
-            AND o.claim_id IS DISTINCT FROM e.claim_id AND e.submitted_by <> 'platform'
+        WHERE o.tenant_id = r.tenant_id AND o.sha256 = r.sha256 AND o.claim_id IS NOT NULL
+            AND o.claim_id IS DISTINCT FROM r.claim_id AND r.submitted_by <> 'platform'
         ORDER BY o.claim_id
-    ) AS also_in
+    )
 """
+_EVIDENCE = f"r.*, {ALSO_IN} AS also_in"
 
 
 class UnknownFile(NotFound):
@@ -87,7 +88,7 @@ async def get_evidence(tx: Tx, evidence_id: str, *, tenant_id: str) -> Evidence:
 
 async def find_evidence(tx: Tx, evidence_id: str, *, tenant_id: str) -> Evidence | None:
     row = await tx.fetchrow(
-        f"SELECT {_EVIDENCE} FROM evidence e WHERE e.evidence_id = $1 AND e.tenant_id = $2",
+        f"SELECT {_EVIDENCE} FROM evidence r WHERE r.evidence_id = $1 AND r.tenant_id = $2",
         evidence_id,
         tenant_id,
     )
@@ -105,7 +106,7 @@ async def take_evidence(
             WHERE tenant_id = $2 AND evidence_id = ANY($3) AND policy_id = $4 AND claim_id IS NULL
             RETURNING *
         )
-        SELECT {_EVIDENCE} FROM taken e
+        SELECT {_EVIDENCE} FROM taken r
         """,
         filed.claim_id,
         filed.tenant_id,
@@ -118,8 +119,8 @@ async def take_evidence(
 async def list_evidence(tx: Tx, claim_id: str, *, tenant_id: str) -> list[Evidence]:
     rows = await tx.fetch(
         f"""
-        SELECT {_EVIDENCE} FROM evidence e WHERE e.claim_id = $1 AND e.tenant_id = $2
-        ORDER BY e.uploaded_at, e.evidence_id
+        SELECT {_EVIDENCE} FROM evidence r WHERE r.claim_id = $1 AND r.tenant_id = $2
+        ORDER BY r.uploaded_at, r.evidence_id
         """,
         claim_id,
         tenant_id,

@@ -1,4 +1,4 @@
-"""Claims taken back, and what took their place. Every query names its tenant."""
+"""Claims taken back for others. Every query names its tenant."""
 
 from libs.common.db import Tx
 from services.claims.domain.withdrawals import Withdrawal
@@ -18,23 +18,6 @@ async def insert_withdrawal(tx: Tx, withdrawal: Withdrawal, *, tenant_id: str) -
         withdrawal.reason,
         withdrawal.replaced_by,
     )
-
-
-async def find_withdrawals(
-    tx: Tx, claim_id: str, *, tenant_id: str
-) -> tuple[Withdrawal | None, str | None]:
-    """The claim's own, and the claim that it replaces."""
-    rows = await tx.fetch(
-        """
-        SELECT claim_id, withdrawn_by, withdrawn_at, reason, replaced_by FROM withdrawals
-        WHERE tenant_id = $1 AND (claim_id = $2 OR replaced_by = $2)
-        """,
-        tenant_id,
-        claim_id,
-    )
-    found = {row["claim_id"]: Withdrawal(**dict(row)) for row in rows}
-    own = found.pop(claim_id, None)
-    return own, next(iter(found), None)
 
 
 async def move_evidence(tx: Tx, old: FiledClaim, new: FiledClaim) -> list[str]:
