@@ -8,8 +8,8 @@ from services.claims import store
 from services.claims.domain.retention import kept_until
 from services.claims.store import FiledClaim
 from services.claims.usecases.closing import FORGET_CLAIMS_FILES
-from services.claims.usecases.decisions import Rules
 from services.claims.usecases.evidence import SCAN_EVIDENCE
+from services.claims.usecases.rules import Rules
 
 
 async def forget_claims_files(
