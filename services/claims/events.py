@@ -143,7 +143,7 @@ class ClaimWithdrawn(ClaimEvent, frozen=True, kw_only=True):
 
 
 class ApprovalRequested(ClaimEvent, frozen=True, kw_only=True):
-    """A second person has to agree: `about` a decision or a payout, by its id."""
+    """A second person has to agree: `about` a decision, a payout or an appeal, by its id."""
 
     about: str
     subject_id: str

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from libs.common.auth import CLAIMS_DECIDE, CLAIMS_MANAGE
 from libs.common.money import Money
 from libs.common.plans.codes import Outcome
 from libs.common.plans.values import Plan
 from services.claims.domain import adjudicate, appeals, filing
 from services.claims.domain.appeals import Appeal, Window
+from services.claims.domain.approvals import Override, second_hearer
 from services.claims.domain.cases import Cover, Findings
 from services.claims.domain.decision import Decision
 from services.claims.domain.facts_of_claim import facts
@@ -254,3 +256,11 @@ def test_an_open_appeal_goes_before_the_state_of_the_money() -> None:
         for outcome in (Outcome.APPROVED, Outcome.DENIED):
             state = filing.standing(outcome, payouts, is_under_appeal=True)
             assert state == "UNDER_APPEAL"
+
+
+def test_g_13_a_manager_agrees_to_what_a_senior_tier_overrides() -> None:
+    late = Override(code="LATE_NOTICE", why="In hospital.", by="ben")
+
+    assert second_hearer([late], is_senior=False).scope == CLAIMS_DECIDE
+    wanted = second_hearer([late], is_senior=True)
+    assert (wanted.scope, wanted.why) == (CLAIMS_MANAGE, "LATE_NOTICE: In hospital.")

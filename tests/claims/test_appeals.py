@@ -18,6 +18,7 @@ from libs.common.plans.reading import load
 from libs.common.settings import PROGRAMMES
 from services.claims import store
 from services.claims.usecases import Rules, reconsider
+from tests.claims import people
 from tests.claims.appealing import (
     BML,
     DELIVERED,
@@ -761,3 +762,207 @@ async def test_the_same_key_again_is_the_same_appeal_and_the_same_decision(
     key = {"idempotency-key": "k-2"}
     decided = [await desk.post(path, {"note": "n"}, **key) for _ in range(2)]
     assert (decided[0].status_code, decided[1].content) == (200, decided[0].content)
+
+
+# --- reasons overridden ----------------------------------------------------------------------
+
+
+@pytest.fixture
+async def desk(app_of: AppOf, db_of: DbOf, token: Token) -> Desk:
+    """CSSBuy's, whose notices of damage may be late by a person's leave (CS-21)."""
+    desk = await Desk.open(app_of, db_of, token)
+    await people.deliver_parcel(desk)
+    return desk
+
+
+@pytest.fixture
+async def late(desk: Desk) -> Json:
+    """Denied by ann as told too late, and appealed against."""
+    claim = await people.late_damage(desk)
+    denied = people.done(await people.decide(people.adjudicator(desk, "ann"), claim))
+    assert (denied["state"], denied["payouts"]) == ("DENIED", [])
+    return await Hearing(desk).an_appeal(denied)
+
+
+async def overriding(desk: Desk, appeal: Json, by: str = "ben", **more: Any) -> Any:
+    """Ben would forgive that it was told too late."""
+    body = {
+        "note": "Nobody could have told it sooner.",
+        "findings": people.SEEN,
+        "overrides": [people.OVERRIDE],
+        **more,
+    }
+    who = people.manager(desk, by) if appeal["tier"] > 1 else people.adjudicator(desk, by)
+    return await who.post(f"/v1/appeals/{appeal['appeal_id']}/decision", body)
+
+
+async def claim_of(desk: Desk, appeal: Json) -> Json:
+    return await desk.show({"claim_id": appeal["claim_id"]})
+
+
+async def test_g_13_what_an_appeal_overrides_is_proposed_by_one_and_agreed_to_by_another(
+    desk: Desk, late: Json
+) -> None:
+    proposed = people.done(await overriding(desk, late))
+    assert (proposed["state"], proposed["proposed_by"]) == ("OPEN", "ben")
+    assert (proposed["decided_by"], proposed["note"]) == (None, None)
+    shown = await claim_of(desk, late)
+    assert (shown["state"], shown["payouts"]) == ("UNDER_APPEAL", [])
+    assert shown["decision"]["outcome"] == "DENIED"
+    (approval,) = people.done(await desk.get("/v1/approvals?state=OPEN&about=appeal"))["items"]
+    assert (approval["subject_id"], approval["scope"]) == (late["appeal_id"], CLAIMS_DECIDE)
+    assert approval["why"] == f"LATE_NOTICE: {people.WHY}"
+    # Neither who proposes it, nor who decided the claim, nor anybody without the scope.
+    before = await state_of(desk)
+    for is_granted in (True, False):
+        for name, code in (("ben", "same-person"), ("ann", "decided-before")):
+            who = people.adjudicator(desk, name)
+            refused(await people.answer(who, approval, is_granted), 403, code)
+        refused(
+            await people.answer(people.cashier(desk), approval, is_granted), 403, "forbidden"
+        )
+    assert await state_of(desk) == before
+
+    cas = people.adjudicator(desk, "cas")
+    answered = people.done(await people.answer(cas, approval))
+
+    assert answered["state"] == "GRANTED"
+    assert people.done(await people.answer(cas, approval)) == answered
+    shown = await claim_of(desk, late)
+    (appeal,) = shown["appeals"]
+    assert (appeal["state"], appeal["decided_by"], appeal["proposed_by"]) == (
+        "VARIED",
+        "ben",
+        None,
+    )
+    decision = shown["decision"]
+    assert (decision["decided_by"], decision["approved_by"]) == ("ben", "cas")
+    assert decision["overrides"] == [{**people.OVERRIDE, "by": "ben"}]
+    assert (shown["state"], payouts_of(shown)) == ("APPROVED", [85_000])
+    assert (await desk.said())[-3:] == ["ApprovalAnswered", "ClaimDecided", "AppealDecided"]
+    # It stands on a fresh look at the policy too, before the money goes.
+    assert await stands_on_a_fresh_look(desk, shown["payouts"][0]["payout_id"])
+
+
+async def test_a_refused_override_leaves_the_appeal_open_for_another_decision(
+    desk: Desk, late: Json
+) -> None:
+    for second in ("cas", "dot"):
+        people.done(await overriding(desk, late))
+        (approval,) = await people.open_approvals(desk)
+        who = people.adjudicator(desk, second)
+        refusal = people.done(await people.answer(who, approval, is_granted=False))
+        assert refusal["state"] == "REFUSED"
+        shown = await claim_of(desk, late)
+        (appeal,) = shown["appeals"]
+        assert (shown["state"], appeal["state"], appeal["proposed_by"]) == (
+            "UNDER_APPEAL",
+            "OPEN",
+            None,
+        )
+    # Who refused had a hand in it.
+    people.done(await overriding(desk, late))
+    (approval,) = await people.open_approvals(desk)
+    cas = people.adjudicator(desk, "cas")
+    refused(await people.answer(cas, approval), 403, "decided-before")
+
+    decided = people.done(await overriding(desk, late, overrides=[]))
+
+    assert (decided["state"], decided["decided_by"]) == ("UPHELD", "ben")
+    # It was the only tier.
+    assert (await claim_of(desk, late))["state"] == "CLOSED"
+    assert await people.open_approvals(desk) == []
+    eve = people.adjudicator(desk, "eve")
+    refused(await people.answer(eve, approval), 409, "approval-answered")
+
+
+async def test_an_override_that_brings_nothing_more_upholds_and_is_forgotten(
+    desk: Desk, late: Json
+) -> None:
+    """The film does not show all it must."""
+    seen = {"video_elements": ["unboxing_shown"]}
+    people.done(await overriding(desk, late, findings=seen))
+    (approval,) = await people.open_approvals(desk)
+
+    people.done(await people.answer(people.adjudicator(desk, "cas"), approval))
+
+    shown = await claim_of(desk, late)
+    assert (shown["state"], shown["appeals"][0]["state"]) == ("CLOSED", "UPHELD")
+    assert (shown["payouts"], shown["decision"]["overridden"]) == ([], [])
+    (row,) = await desk.rows("SELECT overrides FROM claims WHERE tenant_id = $1")
+    assert row["overrides"] == "[]"
+
+
+async def test_what_is_not_the_answer_any_more_is_not_agreed_to(desk: Desk, late: Json) -> None:
+    people.done(await overriding(desk, late))
+    (approval,) = await people.open_approvals(desk)
+    body = {"source": "carrier", "reference": "c-1", "amount": amount(30_000)}
+    path = f"/v1/claims/{late['claim_id']}/recoveries"
+    people.done(await desk.post(path, body))
+
+    said = people.done(await people.answer(people.adjudicator(desk, "cas"), approval))
+
+    assert (said["state"], said["void_why"]) == ("VOID", "PROPOSAL_CHANGED")
+    shown = await claim_of(desk, late)
+    assert (shown["state"], shown["payouts"]) == ("UNDER_APPEAL", [])
+    people.done(await overriding(desk, late))
+    (approval,) = await people.open_approvals(desk)
+    people.done(await people.answer(people.adjudicator(desk, "dot"), approval))
+    assert payouts_of(await claim_of(desk, late)) == [55_000]
+
+
+async def test_only_discretionary_reasons_are_overridden_in_an_appeal(
+    desk: Desk, late: Json
+) -> None:
+    before = await state_of(desk)
+    for code in ("NO_RESIDUAL_LOSS", "BIY_NOT_MARKED"):
+        asked = [{"code": code, "why": people.WHY}]
+        problem = refused(await overriding(desk, late, overrides=asked), 422, "not-overridable")
+        assert problem["overridable"] == ["LATE_NOTICE"]
+    for why in ("", "too short", "x" * 2_001):
+        wordless = [{**people.OVERRIDE, "why": why}]
+        refused(await overriding(desk, late, overrides=wordless), 422, "invalid-request")
+    refused(await overriding(desk, late, by="ann"), 403, "decided-before")
+
+    assert await state_of(desk) == before
+    assert await people.open_approvals(desk) == []
+
+
+async def test_of_fifty_answers_to_an_appeals_override_at_once_one_counts(
+    desk: Desk, late: Json
+) -> None:
+    people.done(await overriding(desk, late))
+    (approval,) = await people.open_approvals(desk)
+
+    answers = await asyncio.gather(
+        *(
+            people.answer(people.adjudicator(desk, f"person-{n}"), approval, n % 2 == 0)
+            for n in range(AT_ONCE)
+        )
+    )
+
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 409: AT_ONCE - 1}
+    (said,) = [answer.json() for answer in answers if answer.status_code == 200]
+    is_granted = said["state"] == "GRANTED"
+    shown = await claim_of(desk, late)
+    assert shown["appeals"][0]["state"] == ("VARIED" if is_granted else "OPEN")
+    assert payouts_of(shown) == ([85_000] if is_granted else [])
+
+
+async def test_an_answer_and_another_decision_at_once_decide_the_appeal_once(
+    desk: Desk, late: Json
+) -> None:
+    people.done(await overriding(desk, late))
+    (approval,) = await people.open_approvals(desk)
+
+    answered, heard = await asyncio.gather(
+        people.answer(people.adjudicator(desk, "cas"), approval),
+        overriding(desk, late, overrides=[]),
+    )
+
+    assert sorted((answered.status_code, heard.status_code)) == [200, 409]
+    shown = await claim_of(desk, late)
+    is_granted = answered.status_code == 200
+    assert shown["appeals"][0]["state"] == ("VARIED" if is_granted else "UPHELD")
+    assert payouts_of(shown) == ([85_000] if is_granted else [])
+    assert len(await told(desk, "AppealDecided")) == 1

@@ -29,6 +29,8 @@ class AppealView(View):
     decided_at: datetime | None
     note: str | None
     """The reason in writing."""
+    proposed_by: str | None
+    """Who would override a reason, while a second person has to agree to that."""
 
     @classmethod
     def of(cls, appeal: Appeal) -> "AppealView":
@@ -49,4 +51,5 @@ class AppealView(View):
             decided_by=appeal.decided_by,
             decided_at=appeal.decided_at,
             note=appeal.note,
+            proposed_by=None if appeal.proposal is None else appeal.proposal.verdict.decided_by,
         )

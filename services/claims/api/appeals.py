@@ -23,8 +23,9 @@ from libs.common.wire import Body, Prose
 from services.claims import store, usecases
 from services.claims.api.appeal_views import AppealView
 from services.claims.api.parts import rules_of
-from services.claims.api.requests import EvidenceIds, FindingsIn
+from services.claims.api.requests import MAX_OVERRIDES, EvidenceIds, FindingsIn, OverrideIn
 from services.claims.domain.appeals import (
+    SECOND_ADJUDICATOR,
     AppealExhausted,
     AppealIsDecided,
     AppealLate,
@@ -32,7 +33,9 @@ from services.claims.domain.appeals import (
     AppealTierSkipped,
     ClaimNotDecided,
     DecidedBefore,
+    Verdict,
 )
+from services.claims.domain.approvals import NotOverridable, Override
 from services.claims.store import UnknownAppeal, UnknownClaim
 
 router = web.api_router(prefix="/v1", tags=["appeals"])
@@ -43,7 +46,7 @@ NOTE_CHARACTERS = 4_000
 
 # Who decides, by the plans' word for the body; any other one is the tenant's own, and senior.
 _SCOPES: Final[Mapping[str, str]] = {
-    "second_adjudicator": CLAIMS_DECIDE,
+    SECOND_ADJUDICATOR: CLAIMS_DECIDE,
     "claims_manager_panel": CLAIMS_MANAGE,
     "independent_reviewer": CLAIMS_REVIEW,
 }
@@ -62,6 +65,18 @@ class AppealDecisionRequest(Body):
     note: Annotated[str, Prose(NOTE_CHARACTERS)]
     """The reason in writing."""
     findings: FindingsIn = FindingsIn()
+    overrides: Annotated[tuple[OverrideIn, ...], Field(max_length=MAX_OVERRIDES)] = ()
+    """Discretionary reasons that are not to count. A second person has to agree."""
+
+    def to_verdict(self, decided_by: str) -> Verdict:
+        return Verdict(
+            findings=self.findings.to_findings(),
+            note=self.note,
+            decided_by=decided_by,
+            overrides=tuple(
+                Override(code=one.code, why=one.why, by=decided_by) for one in self.overrides
+            ),
+        )
 
 
 @router.post(
@@ -114,7 +129,9 @@ async def show_appeal(
 @router.post(
     "/appeals/{appeal_id}/decision",
     response_model=AppealView,
-    responses=problem_responses(UnknownAppeal, AppealIsDecided, ClaimNotDecided, DecidedBefore),
+    responses=problem_responses(
+        UnknownAppeal, AppealIsDecided, ClaimNotDecided, DecidedBefore, NotOverridable
+    ),
 )
 async def decide_appeal(
     appeal_id: str,
@@ -128,16 +145,15 @@ async def decide_appeal(
 
     Besides claims:read it needs the scope of the tier's body: claims:decide for a second
     adjudicator, claims:review for an independent reviewer, claims:manage for any other. Who
-    decided on the claim before may not.
+    decided on the claim before may not. With `overrides` the appeal stays open until somebody else who
+    did not decide before agrees (`GET /v1/approvals?about=appeal`), or for another decision if not.
     """
     key = await key_of(request, caller.tenant_id)
     now = await now_of(db, caller)
     command = usecases.DecideAppeal(
         tenant_id=caller.tenant_id,
         appeal_id=appeal_id,
-        findings=body.findings.to_findings(),
-        note=body.note,
-        decided_by=caller.subject,
+        verdict=body.to_verdict(caller.subject),
     )
     async with db.transaction(caller.tenant_id) as tx:
         appeal = await store.get_appeal(tx, appeal_id, tenant_id=caller.tenant_id)

@@ -15,6 +15,7 @@ from services.claims import store, usecases
 from services.claims.api.parts import rules_of
 from services.claims.api.requests import AnswerRequest
 from services.claims.api.views import ApprovalView
+from services.claims.domain.appeals import DecidedBefore
 from services.claims.domain.approvals import AlreadyAnswered, SamePerson
 
 router = web.api_router(prefix="/v1", tags=["approvals"])
@@ -31,7 +32,8 @@ async def list_approvals(
         Literal["OPEN", "GRANTED", "REFUSED", "VOID"] | None, Query(description="Only these.")
     ] = None,
     about: Annotated[
-        Literal["decision", "payout"] | None, Query(description="Only those about one.")
+        Literal["decision", "payout", "appeal"] | None,
+        Query(description="Only those about one."),
     ] = None,
 ) -> Page[ApprovalView]:
     """What a second person is or was asked, the newest first."""
@@ -54,7 +56,7 @@ async def list_approvals(
 @router.post(
     "/approvals/{approval_id}/answer",
     response_model=ApprovalView,
-    responses=problem_responses(SamePerson, AlreadyAnswered),
+    responses=problem_responses(SamePerson, AlreadyAnswered, DecidedBefore),
 )
 async def answer_approval(
     approval_id: str,
@@ -67,7 +69,8 @@ async def answer_approval(
     """Agree or not, with the scope that the approval names besides: never who asked for it.
 
     What is granted is decided anew first. If the answer is another by then, nothing is paid: the
-    approval is VOID, and the claim has a new proposal.
+    approval is VOID, and the claim has a new proposal. About an appeal it is somebody who did not decide
+    on the claim before; what is refused or void leaves it open.
     """
     key = await key_of(request, caller.tenant_id)
     now = await now_of(db, caller)

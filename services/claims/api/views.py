@@ -146,7 +146,7 @@ class ApprovalView(View):
     approval_id: str
     claim_id: str
     about: str
-    """decision or payout"""
+    """decision, payout or appeal"""
     subject_id: str
     """Its id."""
     why: str

@@ -3,18 +3,22 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from libs.common.errors import Conflict, Forbidden
 from libs.common.money import Money, zero
 from libs.common.plans.codes import Outcome
 from libs.common.plans.values import Plan
+from services.claims.domain.approvals import Override
 from services.claims.domain.cases import Findings
 from services.claims.domain.decision import Decision
 from services.claims.domain.filing import CLOSED, STANDING_STATES, Payout
 from services.claims.domain.service_terms import AppealAnswer, appeal
 
 OPEN, UPHELD, VARIED = "OPEN", "UPHELD", "VARIED"
+
+# The plans' word for the tier that any other adjudicator hears; all others are senior.
+SECOND_ADJUDICATOR: Final = "second_adjudicator"
 
 # The next tier may be filed in these; a closed claim is answered too, by its window.
 APPEALABLE: Final = STANDING_STATES - {"UNDER_APPEAL"}
@@ -60,6 +64,24 @@ class DecidedBefore(Forbidden):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the deciding person established, their reason in writing, and what they override."""
+
+    findings: Findings
+    note: str
+    decided_by: str
+    overrides: tuple[Override, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A verdict that a second person has to agree to, and the engine's answer to it, as kept."""
+
+    verdict: Verdict
+    answer: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Appeal:
     """One tier's hearing. `against` is the decision appealed, `decision_id` the one in its place."""
 
@@ -80,6 +102,7 @@ class Appeal:
     decided_at: datetime | None = None
     decision_id: str | None = None
     note: str | None = None
+    proposal: Proposed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from libs.common.money import Money
 from libs.common.plans.codes import Outcome
 from services.claims.domain.decision import Decision
 
-DECISION, PAYOUT = "decision", "payout"
+DECISION, PAYOUT, APPEAL = "decision", "payout", "appeal"
 
 # Who may answer: an adjudicator, somebody who answers for money, or a manager.
 ADJUDICATOR, CASHIER, MANAGER = "claims:decide", "payouts:approve", "claims:manage"
@@ -95,6 +95,12 @@ def second_person(
     if not whys:
         return None
     return Wanted(why="\n".join(whys), scope=MANAGER if is_above else ADJUDICATOR)
+
+
+def second_hearer(asked: Sequence[Override], *, is_senior: bool) -> Wanted:
+    """Who has to agree to what an appeal's decider overrides: a manager where the tier is senior."""
+    whys = [f"{override.code}: {override.why}" for override in asked]
+    return Wanted(why="\n".join(whys), scope=MANAGER if is_senior else ADJUDICATOR)
 
 
 def must_be_overridable(codes: Sequence[str], decision: Decision) -> None:

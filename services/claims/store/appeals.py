@@ -4,10 +4,11 @@ import msgspec
 
 from libs.common.db import Row, Tx, jsonb
 from libs.common.errors import NotFound
-from services.claims.domain.appeals import Appeal, Window
+from services.claims.domain.appeals import Appeal, Proposed, Window
 from services.claims.domain.cases import Findings
 
 _findings = msgspec.json.Decoder(Findings)
+_proposal = msgspec.json.Decoder(Proposed)
 
 
 class UnknownAppeal(NotFound):
@@ -40,11 +41,11 @@ async def insert_appeal(tx: Tx, appeal: Appeal, *, tenant_id: str) -> None:
 
 
 async def save_appeal(tx: Tx, appeal: Appeal, *, tenant_id: str) -> None:
-    """Its decision; what was filed stays."""
+    """Its decision, or what is proposed as that; what was filed stays."""
     await tx.execute(
         """
         UPDATE appeals SET state = $3, findings = $4, decided_by = $5, decided_at = $6,
-            decision_id = $7, note = $8
+            decision_id = $7, note = $8, proposal = $9
         WHERE appeal_id = $1 AND tenant_id = $2
         """,
         appeal.appeal_id,
@@ -55,6 +56,7 @@ async def save_appeal(tx: Tx, appeal: Appeal, *, tenant_id: str) -> None:
         appeal.decided_at,
         appeal.decision_id,
         appeal.note,
+        None if appeal.proposal is None else jsonb(appeal.proposal),
     )
 
 
@@ -153,4 +155,5 @@ def _appeal(row: Row) -> Appeal:
         decided_at=row["decided_at"],
         decision_id=row["decision_id"],
         note=row["note"],
+        proposal=None if row["proposal"] is None else _proposal.decode(row["proposal"]),
     )

@@ -7,9 +7,9 @@ from libs.common.db import Tx
 from libs.common.deadlines import Deadline, cancel_deadline, set_deadline
 from libs.common.ids import new_id
 from services.claims import store
-from services.claims.domain import appeals, filing
-from services.claims.domain.appeals import Appeal
-from services.claims.domain.cases import Cover, Findings
+from services.claims.domain import appeals, approvals, filing
+from services.claims.domain.appeals import Appeal, Proposed, Verdict
+from services.claims.domain.cases import Cover
 from services.claims.domain.service_terms import AppealAnswer
 from services.claims.events import AppealDecided, ClaimAppealed, ClaimOverdue
 from services.claims.store import FiledClaim, KeptDecision
@@ -21,6 +21,8 @@ from services.claims.usecases.closing import (
 from services.claims.usecases.decisions import (
     Rules,
     announce,
+    as_kept,
+    is_still_answer,
     lock_claim,
     propose,
     record,
@@ -28,6 +30,7 @@ from services.claims.usecases.decisions import (
     stand_or_close,
 )
 from services.claims.usecases.evidence import announce_evidence, with_evidence
+from services.claims.usecases.second_person import ask
 
 APPEAL_DECIDE = "APPEAL_DECIDE"
 APPEAL_OVERDUE = "say_appeal_is_overdue"
@@ -47,13 +50,9 @@ class FileAppeal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecideAppeal:
-    """What the deciding person established, and their reason in writing."""
-
     tenant_id: str
     appeal_id: str
-    findings: Findings
-    note: str
-    decided_by: str
+    verdict: Verdict
 
 
 async def file_appeal(tx: Tx, rules: Rules, command: FileAppeal, *, now: datetime) -> Appeal:
@@ -82,7 +81,8 @@ async def decide_appeal(
     """The engine answers anew on what is known and found; only a higher award takes the old one's
     place (BM-27), and a person's word settles it.
 
-    Discretionary reasons are not overridden here: findings are all that is passed on (G-13).
+    With discretionary reasons to override it is a proposal that a second person has to agree to
+    (G-13). A later verdict takes the place of one that is not agreed to yet.
     """
     asked = await store.get_appeal(tx, command.appeal_id, tenant_id=command.tenant_id)
     cover, filed = await lock_claim(tx, asked.claim_id, tenant_id=command.tenant_id)
@@ -90,17 +90,95 @@ async def decide_appeal(
     appeals.must_be_open(asked)
     appeals.must_be_heard(filed.claim_id, filed.state)
     earlier = await store.list_deciders(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    appeals.must_be_new(command.decided_by, earlier)
-    filing.must_know(tuple(command.findings.grades), cover.terms)
-    filed, anew = await _decide_anew(tx, rules, cover, filed, command, now=now)
+    verdict = command.verdict
+    appeals.must_be_new(verdict.decided_by, earlier)
+    filing.must_know(tuple(verdict.findings.grades), cover.terms)
+    granted = {override.code for override in filed.overrides}
+    fresh = tuple(one for one in verdict.overrides if one.code not in granted)
+    verdict = replace(verdict, overrides=fresh)
+    await store.void_approval(tx, asked.appeal_id, "DECIDED_ANEW", tenant_id=filed.tenant_id)
+    if fresh:
+        return await _propose(tx, rules, cover, filed, asked, verdict, now=now)
+    return await _decide(tx, rules, cover, filed, asked, verdict, now=now)
+
+
+async def is_still_proposed(
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, asked: Appeal, *, now: datetime
+) -> bool:
+    """Whether what somebody proposed is the answer on what is known now, too."""
+    assert asked.proposal is not None, "only what is proposed is agreed to"
+    if filed.state != "UNDER_APPEAL":
+        return False
+    examined = _examined(filed, asked.proposal.verdict)
+    anew = await propose(tx, rules, cover, examined, now=now)
+    return is_still_answer(asked.proposal.answer, anew.decision)
+
+
+async def decide_as_proposed(
+    tx: Tx,
+    rules: Rules,
+    cover: Cover,
+    filed: FiledClaim,
+    asked: Appeal,
+    *,
+    approved_by: str,
+    now: datetime,
+) -> None:
+    assert asked.proposal is not None, "only what is proposed is agreed to"
+    verdict = asked.proposal.verdict
+    await _decide(tx, rules, cover, filed, asked, verdict, approved_by=approved_by, now=now)
+
+
+async def drop_proposal(tx: Tx, filed: FiledClaim, asked: Appeal) -> None:
+    """The appeal is open, for another verdict."""
+    await store.save_appeal(tx, replace(asked, proposal=None), tenant_id=filed.tenant_id)
+
+
+async def _propose(
+    tx: Tx,
+    rules: Rules,
+    cover: Cover,
+    filed: FiledClaim,
+    asked: Appeal,
+    verdict: Verdict,
+    *,
+    now: datetime,
+) -> Appeal:
+    """Ask a second person; the appeal stays open, and its claim under appeal."""
+    anew = await propose(tx, rules, cover, _examined(filed, verdict), now=now)
+    approvals.must_be_overridable([one.code for one in verdict.overrides], anew.decision)
+    proposed = replace(asked, proposal=Proposed(verdict=verdict, answer=as_kept(anew.decision)))
+    await store.save_appeal(tx, proposed, tenant_id=filed.tenant_id)
+    is_senior = asked.body != appeals.SECOND_ADJUDICATOR
+    wanted = approvals.second_hearer(verdict.overrides, is_senior=is_senior)
+    by = verdict.decided_by
+    await ask(tx, filed, approvals.APPEAL, asked.appeal_id, wanted, by=by, now=now)
+    return proposed
+
+
+async def _decide(
+    tx: Tx,
+    rules: Rules,
+    cover: Cover,
+    filed: FiledClaim,
+    asked: Appeal,
+    verdict: Verdict,
+    *,
+    approved_by: str | None = None,
+    now: datetime,
+) -> Appeal:
+    filed, anew = await _decide_anew(
+        tx, rules, cover, filed, verdict, approved_by=approved_by, now=now
+    )
     decided = replace(
         asked,
         state=appeals.UPHELD if anew is None else appeals.VARIED,
-        findings=command.findings,
-        decided_by=command.decided_by,
+        findings=verdict.findings,
+        decided_by=verdict.decided_by,
         decided_at=now,
         decision_id=None if anew is None else anew.decision_id,
-        note=command.note,
+        note=verdict.note,
+        proposal=None,
     )
     await store.save_appeal(tx, decided, tenant_id=filed.tenant_id)
     await cancel_deadline(tx, filed.tenant_id, APPEAL_OVERDUE, asked.appeal_id)
@@ -205,17 +283,18 @@ async def _decide_anew(
     rules: Rules,
     cover: Cover,
     filed: FiledClaim,
-    command: DecideAppeal,
+    verdict: Verdict,
     *,
+    approved_by: str | None,
     now: datetime,
 ) -> tuple[FiledClaim, KeptDecision | None]:
     """The claim, and its new decision; None where the one appealed against stands.
 
-    Findings that win nothing stay with the appeal: they must not lower the award later.
+    Findings that win nothing stay with the appeal: they must not lower the award later. So do
+    reasons that were overridden for nothing.
     """
     stands = await _standing(tx, filed)
-    found = filing.merged(filed.claim.findings, command.findings)
-    examined = replace(filed, claim=replace(filed.claim, findings=found))
+    examined = _examined(filed, verdict)
     proposal = await propose(tx, rules, cover, examined, now=now)
     if not appeals.varies(appeals.award(stands.outcome, stands.payout), proposal.decision):
         return filed, None
@@ -225,12 +304,23 @@ async def _decide_anew(
         examined,
         proposal,
         is_settled=True,
-        decided_by=command.decided_by,
+        decided_by=verdict.decided_by,
+        approved_by=approved_by,
         policy_sequence=cover.sequence,
-        overrides=filed.overrides,
+        overrides=examined.overrides,
         now=now,
     )
     return varied, await _standing(tx, filed)
+
+
+def _examined(filed: FiledClaim, verdict: Verdict) -> FiledClaim:
+    """The claim as whoever hears the appeal sees it."""
+    found = filing.merged(filed.claim.findings, verdict.findings)
+    return replace(
+        filed,
+        claim=replace(filed.claim, findings=found),
+        overrides=(*filed.overrides, *verdict.overrides),
+    )
 
 
 async def _conclude(

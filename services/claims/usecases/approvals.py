@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from libs.common.db import Tx
 from libs.common.ledger import Account
 from services.claims import store
-from services.claims.domain import approvals
+from services.claims.domain import appeals, approvals
 from services.claims.domain.approvals import Approval
 from services.claims.domain.cases import Cover
 from services.claims.events import ApprovalAnswered
 from services.claims.store import FiledClaim
+from services.claims.usecases.appeals import (
+    decide_as_proposed,
+    drop_proposal,
+    is_still_proposed,
+)
 from services.claims.usecases.decisions import (
     Rules,
     announce,
@@ -55,8 +61,7 @@ async def answer_approval(
         answered_at=now,
         note=command.note,
     )
-    is_decision = approval.about == approvals.DECISION
-    answer = _answer_decision if is_decision else _answer_payout
+    answer = _ANSWERS[approval.about]
     return await answer(tx, rules, cover, filed, answered, now=now)
 
 
@@ -113,6 +118,36 @@ async def _answer_payout(
         reopened = replace(filed, state="SUBMITTED")
         await decide_anew(tx, rules, cover, reopened, now=now, is_held=True)
     return answered
+
+
+async def _answer_appeal(
+    tx: Tx, rules: Rules, cover: Cover, filed: FiledClaim, answered: Approval, *, now: datetime
+) -> Approval:
+    """Granted: the appeal is decided as proposed. Refused: it is open, for another verdict.
+
+    Its decider proposed to override, and said nothing of what they would decide without that.
+    """
+    assert answered.answered_by is not None
+    by, tenant_id = answered.answered_by, filed.tenant_id
+    appeals.must_be_new(by, await store.list_deciders(tx, filed.claim_id, tenant_id=tenant_id))
+    asked = await store.get_appeal(tx, answered.subject_id, tenant_id=tenant_id)
+    if answered.state == "REFUSED":
+        await _keep(tx, filed, answered, now=now)
+        await drop_proposal(tx, filed, asked)
+        return answered
+    if not await is_still_proposed(tx, rules, cover, filed, asked, now=now):
+        await drop_proposal(tx, filed, asked)
+        return await _keep_void(tx, filed, answered)
+    await _keep(tx, filed, answered, now=now)
+    await decide_as_proposed(tx, rules, cover, filed, asked, approved_by=by, now=now)
+    return answered
+
+
+_ANSWERS: Final = {
+    approvals.DECISION: _answer_decision,
+    approvals.PAYOUT: _answer_payout,
+    approvals.APPEAL: _answer_appeal,
+}
 
 
 async def _keep(tx: Tx, filed: FiledClaim, answered: Approval, *, now: datetime) -> None:

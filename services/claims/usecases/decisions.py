@@ -656,12 +656,17 @@ def _with_appeal(event: ClaimDecided, plan: Plan) -> ClaimDecided:
 
 def is_still(latest: KeptDecision, decision: Decision) -> bool:
     """What somebody was asked to agree to: outcome, amount and reasons, whatever the day."""
+    return is_still_answer(latest.decision, decision)
+
+
+def is_still_answer(kept: dict[str, Any], decision: Decision) -> bool:
+    """The same of an answer that was kept without being a decision."""
 
     def agreed(one: dict[str, Any]) -> list[Any]:
         asked = [gap["label"] for gap in one["missing"]]
         return [asked, *(one[name] for name in _AGREED)]
 
-    return agreed(latest.decision) == agreed(_as_kept(decision))
+    return agreed(kept) == agreed(as_kept(decision))
 
 
 _AGREED = ("outcome", "payout", "instrument", "reasons", "notes", "caps", "overridden")
@@ -669,14 +674,14 @@ _AGREED = ("outcome", "payout", "instrument", "reasons", "notes", "caps", "overr
 
 def _is_same(latest: KeptDecision, proposal: Proposal, *, is_settled: bool) -> bool:
     """Decided again with the same answer: arithmetic, reasons and all."""
-    if latest.is_settled != is_settled or latest.decision != _as_kept(proposal.decision):
+    if latest.is_settled != is_settled or latest.decision != as_kept(proposal.decision):
         return False
     # New signals are news to whoever has an approval before them, and to nobody else.
     is_before_person = not is_settled and proposal.decision.outcome is Outcome.APPROVED
     return not is_before_person or latest.signals == proposal.signals
 
 
-def _as_kept(decision: Decision) -> dict[str, Any]:
+def as_kept(decision: Decision) -> dict[str, Any]:
     """Through JSON, as a stored one went: a tuple is read back as a list."""
     kept: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(decision))
     return kept

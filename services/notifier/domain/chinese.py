@@ -131,5 +131,6 @@ CHINESE: Final[Mapping[str, Mapping[str, str]]] = {
     "approval": {
         "decision": "决定",
         "payout": "付款",
+        "appeal": "申诉决定",
     },
 }

@@ -144,5 +144,6 @@ ENGLISH: Final[Mapping[str, Mapping[str, str]]] = {
     "approval": {
         "decision": "a decision",
         "payout": "a payout",
+        "appeal": "a decision on an appeal",
     },
 }

@@ -139,5 +139,6 @@ MALAY: Final[Mapping[str, Mapping[str, str]]] = {
     "approval": {
         "decision": "keputusan",
         "payout": "bayaran",
+        "appeal": "keputusan rayuan",
     },
 }

@@ -19,7 +19,7 @@ class PromiseBroken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalWanted:
-    """A second person has to agree to a decision or a payout; `asked_by` is the first."""
+    """A second person has to agree to a decision, a payout or an appeal; `asked_by` is the first."""
 
     template: ClassVar[str] = "approval.requested"
 

@@ -1,4 +1,5 @@
--- Files are forgotten some years after their claim has ended (Q47); what they were stays known.
+-- Files that are forgotten some years after their claim has ended (Q47), what they were staying known;
+-- and reasons that whoever hears an appeal would set aside, once a second person agrees (G-13).
 
 ALTER TABLE claims
     -- The last time that nothing more could come of it; NULL while something may. Files are kept from it.
@@ -15,3 +16,11 @@ WHERE state IN ('CLOSED', 'WITHDRAWN');
 INSERT INTO deadlines (tenant_id, kind, subject, due_at)
 SELECT tenant_id, 'forget_claims_files', claim_id, ended_at FROM claims WHERE ended_at IS NOT NULL
 ON CONFLICT DO NOTHING;
+
+ALTER TABLE appeals
+    -- What its decider would decide; NULL: nobody is asked to agree to anything.
+    ADD COLUMN proposal jsonb,
+    ADD CONSTRAINT proposed_while_open CHECK (proposal IS NULL OR state = 'OPEN');
+ALTER TABLE approvals
+    DROP CONSTRAINT approvals_about_check,
+    ADD CONSTRAINT approvals_about_check CHECK (about IN ('decision', 'payout', 'appeal'));
