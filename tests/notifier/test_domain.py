@@ -197,7 +197,7 @@ SPOKEN = {
     "scan": {"lost", "destroyed", "damaged", "seized", "returned"},
     "repayment_why": {"CARRIER_PAID_LATE", "PARCEL_FOUND", "FRAUD"},
     "clock": {"DECIDE", "PAY", "ADVANCE", "CARRIER_REPLY", "APPEAL_DECIDE"},
-    "approval": {"decision", "payout"},
+    "approval": {"decision", "payout", "appeal"},
 }
 
 
