@@ -126,9 +126,9 @@ class ClaimSummary(View):
 
 
 async def claim_view(tx: Tx, filed: FiledClaim) -> ClaimView:
-    decision = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    assert decision is not None or not filed.is_filed, "a claim is decided when it is filed"
     beside = await store.get_beside(tx, filed)
+    decision = beside.latest
+    assert decision is not None or not filed.is_filed, "a claim is decided when it is filed"
     window = beside.window if filed.state in APPEALABLE else None
     withdrawal, request, reserve = beside.withdrawal, beside.request, beside.reserve
     return ClaimView(

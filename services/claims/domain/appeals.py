@@ -24,7 +24,7 @@ SECOND_ADJUDICATOR: Final = "second_adjudicator"
 APPEALABLE: Final = STANDING_STATES - {"UNDER_APPEAL"}
 
 # What can be over: the decision stands, and nobody waits for an appeal, money or a repayment.
-_ENDED: Final = frozenset({"PAID", "DENIED"})
+ENDED: Final = frozenset({"PAID", "DENIED"})
 _ON_ITS_WAY: Final = frozenset({"CREATED", "APPROVED", "SENT", "FAILED"})
 
 
@@ -230,7 +230,11 @@ def still_pays(awarded: Money, anew: Decision, *, is_appealed: bool) -> bool:
     return anew.payout >= awarded if is_appealed else anew.payout == awarded
 
 
+def is_open(known: Iterable[Appeal]) -> bool:
+    return any(one.state == OPEN for one in known)
+
+
 def is_over(state: str, last: Window, payouts: Iterable[Payout], now: datetime) -> bool:
     """Whether nothing more can come of the claim: no appeal, no money on its way."""
     is_paid_out = all(payout.state not in _ON_ITS_WAY for payout in payouts)
-    return state in _ENDED and is_paid_out and now >= last.closes_at
+    return state in ENDED and is_paid_out and now >= last.closes_at

@@ -4,7 +4,6 @@ from services.claims.store.appeals import (
     UnknownAppeal,
     find_window,
     get_appeal,
-    has_open_appeal,
     insert_appeal,
     list_appeals,
     list_deciders,
@@ -14,13 +13,12 @@ from services.claims.store.appeals import (
 from services.claims.store.approvals import (
     WantedApprovals,
     get_approval,
-    has_refused_payout,
     insert_approval,
     list_approvals,
     save_approval,
     void_approval,
 )
-from services.claims.store.beside import get_beside
+from services.claims.store.beside import Beside, get_beside
 from services.claims.store.claims import (
     FiledClaim,
     KeptDecision,
@@ -101,7 +99,6 @@ from services.claims.store.payouts import (
 )
 from services.claims.store.repayments import (
     find_reserve,
-    get_aftermath,
     get_repayment,
     insert_late_news,
     insert_repayment,
@@ -136,6 +133,7 @@ __all__ = [
     "INFECTED",
     "SKIPPED",
     "WAITING",
+    "Beside",
     "Evidence",
     "FiledClaim",
     "KeptDecision",
@@ -163,7 +161,6 @@ __all__ = [
     "find_window",
     "forbid_writing",
     "forget_files",
-    "get_aftermath",
     "get_appeal",
     "get_approval",
     "get_beside",
@@ -174,8 +171,6 @@ __all__ = [
     "get_repayment",
     "get_voucher",
     "has_claimed_since",
-    "has_open_appeal",
-    "has_refused_payout",
     "hold_file",
     "hold_files",
     "insert_appeal",

@@ -79,15 +79,6 @@ async def list_appeals(tx: Tx, claim_id: str, *, tenant_id: str) -> list[Appeal]
     return [_appeal(row) for row in rows]
 
 
-async def has_open_appeal(tx: Tx, claim_id: str, *, tenant_id: str) -> bool:
-    row = await tx.fetchrow(
-        "SELECT 1 FROM appeals WHERE claim_id = $1 AND tenant_id = $2 AND state = 'OPEN'",
-        claim_id,
-        tenant_id,
-    )
-    return row is not None
-
-
 async def list_deciders(tx: Tx, claim_id: str, *, tenant_id: str) -> frozenset[str]:
     """Every person who had a hand in a decision on the claim."""
     rows = await tx.fetch(

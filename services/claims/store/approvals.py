@@ -100,20 +100,6 @@ async def list_approvals(
     return [_approval(row) for row in rows]
 
 
-async def has_refused_payout(tx: Tx, claim_id: str, *, tenant_id: str) -> bool:
-    """Whether somebody has refused to have a payout of the claim sent."""
-    found = await tx.fetchval(
-        """
-        SELECT EXISTS (
-            SELECT FROM approvals WHERE tenant_id = $1 AND claim_id = $2 AND about = 'payout'
-                AND state = 'REFUSED')
-        """,
-        tenant_id,
-        claim_id,
-    )
-    return bool(found)
-
-
 def _approval(row: Row) -> Approval:
     return Approval(
         approval_id=row["approval_id"],

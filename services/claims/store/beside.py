@@ -1,4 +1,4 @@
-"""What a claim has beside its decisions, read at once. Every query names its tenant."""
+"""All that belongs to a claim, read at once. Every query names its tenant."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,14 +16,18 @@ from services.claims.domain.repayments import Repayment
 from services.claims.domain.requests import InformationRequest
 from services.claims.domain.vouchers import Voucher
 from services.claims.domain.withdrawals import Withdrawal
-from services.claims.store.claims import FiledClaim
+from services.claims.store.claims import FiledClaim, KeptDecision
 from services.claims.store.evidence import ALSO_IN, Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """Nothing, for a claim that is just filed. Each list is in the order of its making."""
+    """What a claim has: nothing before its first decision, but its papers.
 
+    Each list is in the order of its making.
+    """
+
+    latest: KeptDecision | None = None
     evidence: tuple[Evidence, ...] = ()
     payouts: tuple[Payout, ...] = ()
     recoveries: tuple[Recovery, ...] = ()
@@ -77,6 +81,7 @@ _VOUCHER = _money(
     lapsed="lapsed_minor",
     second_fee="second_fee_minor",
 )
+_PAID = _money(payout="payout_minor")
 _RECOVERY = _money(amount="amount_minor")
 _PAYOUT = f"{_RECOVERY}, 'policy_id', $3::text"
 _REPAYMENT = _money(amount="amount_minor", received="received_minor")
@@ -84,6 +89,13 @@ _REPAYMENT = _money(amount="amount_minor", received="received_minor")
 # One round trip for a dozen look-ups by index, most of which find nothing.
 _BESIDE: Final = f"""
     SELECT jsonb_build_object(
+        'latest', (
+            -- Those made before anything could be overridden do not name what was.
+            SELECT to_jsonb(r) - 'facts' || jsonb_build_object(
+                'decision', jsonb_build_object('overridden', '[]'::jsonb) || r.decision, {_PAID})
+            FROM decisions r WHERE r.claim_id = $1 AND r.tenant_id = $2
+            ORDER BY r.number DESC LIMIT 1
+        ),
         'evidence', {_all("evidence", "r.uploaded_at, r.evidence_id", f"'also_in', {ALSO_IN}")},
         'payouts', {_all("payouts", "r.created_at, r.payout_id", _PAYOUT)},
         'recoveries', {_all("recoveries", "r.recorded_at, r.recovery_id", _RECOVERY)},

@@ -1,7 +1,5 @@
 """What customers owe back, why, and what open claims may yet cost. Every query names its tenant."""
 
-from dataclasses import dataclass
-
 from libs.common.db import Row, Tx
 from libs.common.money import Money
 from libs.common.pagination import Moment
@@ -10,14 +8,6 @@ from services.claims.domain.repayments import LateNews, Repayment, UnknownRepaym
 _REPAYMENT = """
     repayment_id, claim_id, why, amount_minor, received_minor, currency, state, due_at, settled_at, note
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aftermath:
-    """What the state of a decided claim takes from its later days."""
-
-    owes: bool
-    was_closed: bool
 
 
 async def insert_repayment(tx: Tx, repayment: Repayment, *, tenant_id: str) -> None:
@@ -93,22 +83,6 @@ async def list_all_repayments(
         limit,
     )
     return [_repayment(row) for row in rows]
-
-
-async def get_aftermath(tx: Tx, claim_id: str, *, tenant_id: str) -> Aftermath:
-    row = await tx.fetchrow(
-        """
-        SELECT closed_at IS NOT NULL AS was_closed, EXISTS (
-            SELECT FROM repayments r WHERE r.claim_id = c.claim_id AND r.tenant_id = c.tenant_id
-                AND r.state = 'OPEN'
-        ) AS owes
-        FROM claims c WHERE claim_id = $1 AND tenant_id = $2
-        """,
-        claim_id,
-        tenant_id,
-    )
-    assert row is not None
-    return Aftermath(owes=row["owes"], was_closed=row["was_closed"])
 
 
 async def insert_late_news(tx: Tx, news: LateNews, *, tenant_id: str) -> bool:

@@ -9,7 +9,6 @@ from services.claims.events import ClaimEvent
 from services.claims.store import FiledClaim
 
 
-async def announce(tx: Tx, filed: FiledClaim, event: ClaimEvent, *, now: datetime) -> None:
-    await outbox.append(
-        tx, Announcement(tenant_id=filed.tenant_id, key=filed.key, event=event), now=now
-    )
+async def announce(tx: Tx, filed: FiledClaim, *events: ClaimEvent, now: datetime) -> None:
+    said = [Announcement(tenant_id=filed.tenant_id, key=filed.key, event=one) for one in events]
+    await outbox.append(tx, *said, now=now)

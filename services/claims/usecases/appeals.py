@@ -15,7 +15,7 @@ from services.claims.events import AppealDecided, ClaimAppealed, ClaimOverdue
 from services.claims.store import FiledClaim, KeptDecision
 from services.claims.usecases.announcing import announce
 from services.claims.usecases.closing import end_window, follow_end, open_window
-from services.claims.usecases.evidence import announce_evidence, with_evidence
+from services.claims.usecases.evidence import evidence_added, with_evidence
 from services.claims.usecases.locking import lock_claim
 from services.claims.usecases.proposing import as_kept, is_still_answer, propose
 from services.claims.usecases.recording import record
@@ -61,8 +61,8 @@ async def file_appeal(tx: Tx, rules: Rules, command: FileAppeal, *, now: datetim
     filed = await restand(tx, replace(filed, state="UNDER_APPEAL", closed_at=None))
     await follow_end(tx, filed, now=now)
     await _set_overdue(tx, filed, asked, taken)
-    await announce(tx, filed, _claim_appealed(filed, asked), now=now)
-    await announce_evidence(tx, filed, files, now=now)
+    appealed, added = _claim_appealed(filed, asked), evidence_added(filed, files)
+    await announce(tx, filed, appealed, *added, now=now)
     return asked
 
 
@@ -190,7 +190,8 @@ async def close_claim(
     # Decided before windows were kept: it gets the one that it had all the time.
     stands = await _standing(tx, filed)
     plan = rules.plans.pinned(cover.plan_sha256)
-    await open_window(tx, filed, plan, decided_at=stands.decided_at)
+    heard = await store.list_appeals(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    await open_window(tx, filed, plan, heard, decided_at=stands.decided_at)
 
 
 async def say_appeal_is_overdue(
@@ -293,6 +294,7 @@ async def _decide_anew(
         tx,
         rules,
         examined,
+        await store.get_beside(tx, examined),
         proposal,
         is_settled=True,
         decided_by=verdict.decided_by,
@@ -319,7 +321,8 @@ async def _conclude(
 ) -> None:
     """Announce the result, open the next tier's window, and let the claim stand again or close."""
     plan = rules.plans.pinned(cover.plan_sha256)
-    window = await open_window(tx, filed, plan, decided_at=now)
+    heard = await store.list_appeals(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    window = await open_window(tx, filed, plan, heard, decided_at=now)
     stands = await _standing(tx, filed)
     event = AppealDecided(
         claim_id=filed.claim_id,

@@ -11,10 +11,10 @@ from services.claims import store
 from services.claims.domain import filing
 from services.claims.domain.cases import Claim, Cover, Statement
 from services.claims.events import ClaimFiled
-from services.claims.store import Evidence, FiledClaim, Policy
+from services.claims.store import Beside, Evidence, FiledClaim, Policy
 from services.claims.usecases.announcing import announce
 from services.claims.usecases.deciding import decide, decide_uninsured
-from services.claims.usecases.evidence import announce_evidence, with_evidence
+from services.claims.usecases.evidence import evidence_added, with_evidence
 from services.claims.usecases.rules import Rules
 from services.claims.usecases.tracking_evidence import await_tracking
 
@@ -68,12 +68,12 @@ async def enter(
     """A claim that is in the books: its papers, what is said of it, its first decision."""
     filed, taken = await with_evidence(tx, filed, evidence_ids)
     papers = [*moved, *taken]
-    await announce(tx, filed, _claim_filed(filed, papers), now=now)
-    await announce_evidence(tx, filed, papers, now=now)
+    added = evidence_added(filed, papers)
+    await announce(tx, filed, _claim_filed(filed, papers), *added, now=now)
     if cover is None:
         return await decide_uninsured(tx, rules, filed, now=now)
     await await_tracking(tx, rules, cover, filed, now=now)
-    return await decide(tx, rules, cover, filed, now=now)
+    return await decide(tx, rules, cover, filed, now=now, beside=Beside())
 
 
 async def remember_covers(tx: Tx, covers: Sequence[Cover]) -> list[Policy]:

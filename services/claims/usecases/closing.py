@@ -1,5 +1,6 @@
 """The end of a claim: the window for its next appeal, and its close behind that."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from libs.common.money import zero
 from libs.common.plans.values import Plan
 from services.claims import store
 from services.claims.domain import appeals, filing
-from services.claims.domain.appeals import Window
+from services.claims.domain.appeals import Appeal, Window
 from services.claims.domain.retention import has_ended
 from services.claims.events import ClaimClosed
 from services.claims.store import FiledClaim
@@ -20,9 +21,10 @@ CLOSE_CLAIM = "close_claim"
 FORGET_CLAIMS_FILES = "forget_claims_files"
 
 
-async def open_window(tx: Tx, filed: FiledClaim, plan: Plan, *, decided_at: datetime) -> Window:
+async def open_window(
+    tx: Tx, filed: FiledClaim, plan: Plan, heard: Sequence[Appeal], *, decided_at: datetime
+) -> Window:
     """Let the decision that stands be appealed for as long as the plan says; at its end it closes."""
-    heard = await store.list_appeals(tx, filed.claim_id, tenant_id=filed.tenant_id)
     window = appeals.window(plan, heard, decided_at=decided_at)
     await store.save_window(tx, filed.claim_id, window, tenant_id=filed.tenant_id)
     await set_deadline(
@@ -75,6 +77,8 @@ async def end_window(tx: Tx, filed: FiledClaim, *, now: datetime) -> None:
 
 
 async def _closed_when_over(tx: Tx, filed: FiledClaim, *, now: datetime) -> FiledClaim:
+    if filed.state not in appeals.ENDED:
+        return filed
     window = await store.find_window(tx, filed.claim_id, tenant_id=filed.tenant_id)
     if window is None:
         return filed

@@ -1,5 +1,6 @@
 """Deciding: one function for filing, new papers, news of the parcel, deadlines and persons."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,13 +12,13 @@ from libs.common.plans.codes import Outcome
 from libs.common.plans.tenants import Tenant
 from services.claims import store
 from services.claims.domain import adjudicate, approvals, filing, straight_through
-from services.claims.domain.approvals import Override, Wanted
+from services.claims.domain.approvals import Approval, Override, Wanted
 from services.claims.domain.cases import Cover, Findings
 from services.claims.domain.decision import Decision
 from services.claims.domain.requests import ENGINE
 from services.claims.domain.settlement import StraightThrough
 from services.claims.domain.signals import held_back, signals_of
-from services.claims.store import FiledClaim
+from services.claims.store import Beside, FiledClaim
 from services.claims.usecases.locking import lock_claim
 from services.claims.usecases.proposing import Proposal, is_still, propose
 from services.claims.usecases.recording import record
@@ -49,20 +50,30 @@ async def decide(
     now: datetime,
     decided_by: str = ENGINE,
     is_accepted: bool = False,
+    beside: Beside | None = None,
 ) -> FiledClaim:
     """Decide the claim on what is known now; nothing is written when the answer is the same.
 
     `is_accepted`: a person accepts the engine's answer, whatever it is, so that it stands.
     A proposal that a second person is asked about waits for them, as long as it would still be made.
+    `beside` is what the claim has, where it is known already.
     """
-    if not is_accepted:
-        latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
-        if latest is not None and latest.awaits_approval:
-            asked = await propose(tx, rules, cover, filed, now=now, asked=latest.overrides)
-            if is_still(latest, asked.decision):
-                return filed
+    if beside is None:
+        beside = await store.get_beside(tx, filed)
+    latest = beside.latest
+    if not is_accepted and latest is not None and latest.awaits_approval:
+        asked = await propose(tx, rules, cover, filed, now=now, asked=latest.overrides)
+        if is_still(latest, asked.decision):
+            return filed
     return await decide_anew(
-        tx, rules, cover, filed, now=now, decided_by=decided_by, is_accepted=is_accepted
+        tx,
+        rules,
+        cover,
+        filed,
+        now=now,
+        decided_by=decided_by,
+        is_accepted=is_accepted,
+        beside=beside,
     )
 
 
@@ -79,12 +90,15 @@ async def decide_anew(
     asked: tuple[Override, ...] = (),
     authority: Money | None = None,
     approved_by: str | None = None,
+    beside: Beside | None = None,
 ) -> FiledClaim:
     """The same, whatever a second person is asked about the claim.
 
     `is_held`: an approval waits for a person, whatever its peril and amount. `asked` is what the
     person overrides, and `authority` what they may approve alone; `approved_by` has agreed to it.
     """
+    if beside is None:
+        beside = await store.get_beside(tx, filed)
     proposal = await propose(tx, rules, cover, filed, now=now, asked=asked)
     decision, tenant = proposal.decision, rules.tenant(filed.tenant_id)
     approvals.must_be_overridable([override.code for override in asked], decision)
@@ -95,9 +109,8 @@ async def decide_anew(
     answer = held_back(straight, decision, signals)
     settles = answer.settles
     if settles and decision.outcome is Outcome.APPROVED:
-        settles = not (is_held or await _is_watched(tx, filed, decision, tenant))
-    is_final = decision.outcome in filing.FINAL
-    request = await store.find_open_request(tx, filed.claim_id, tenant_id=filed.tenant_id)
+        settles = not (is_held or _is_watched(beside.approvals, decision, tenant))
+    is_final, request = decision.outcome in filing.FINAL, beside.request
     # A person who asked for more is waited for; another may decide without it.
     settles = settles and not (is_final and request is not None and request.holds(now))
     second = approvals.second_person(decision, asked, None if settles else authority)
@@ -107,6 +120,7 @@ async def decide_anew(
         tx,
         rules,
         filed,
+        beside,
         replace(proposal, signals=signals, waits_because=why),
         is_settled=is_settled,
         decided_by=decided_by,
@@ -115,7 +129,6 @@ async def decide_anew(
         overrides=(*filed.overrides, *asked),
         second=second,
         approved_by=approved_by,
-        request=request,
     )
 
 
@@ -132,6 +145,7 @@ async def decide_uninsured(
         tx,
         rules,
         filed,
+        Beside(),
         Proposal(plan=plan, decision=decision, facts=known),
         is_settled=True,
         decided_by=ENGINE,
@@ -149,16 +163,17 @@ async def decide_by_person(
     """
     cover, filed = await lock_claim(tx, command.claim_id, tenant_id=command.tenant_id)
     filing.must_be_open(filed.claim_id, filed.state)
-    latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    assert latest is not None, "a claim is decided when it is filed"
-    approvals.must_be_latest(command.decision_id, latest.decision_id)
+    beside = await store.get_beside(tx, filed)
+    assert beside.latest is not None, "a claim is decided when it is filed"
+    approvals.must_be_latest(command.decision_id, beside.latest.decision_id)
     filing.must_know(tuple(command.findings.grades), cover.terms)
     found = filing.merged(filed.claim.findings, command.findings)
     examined = replace(filed, claim=replace(filed.claim, findings=found))
     await store.save_claim(tx, examined)
     if not command.settles:
         approvals.must_settle(command.overrides)
-        return await decide(tx, rules, cover, examined, now=now, decided_by=command.decided_by)
+        by = command.decided_by
+        return await decide(tx, rules, cover, examined, now=now, decided_by=by, beside=beside)
     granted = {override.code for override in filed.overrides}
     limit = rules.tenant(filed.tenant_id).adjudicator_limit
     return await decide_anew(
@@ -171,6 +186,7 @@ async def decide_by_person(
         is_accepted=True,
         asked=tuple(one for one in command.overrides if one.code not in granted),
         authority=None if command.is_manager else limit,
+        beside=beside,
     )
 
 
@@ -188,8 +204,8 @@ def _why_it_waits(answer: StraightThrough, second: Wanted | None) -> str:
     return "somebody has to look at it first" if answer.settles else answer.why
 
 
-async def _is_watched(tx: Tx, filed: FiledClaim, decision: Decision, tenant: Tenant) -> bool:
+def _is_watched(asked: Sequence[Approval], decision: Decision, tenant: Tenant) -> bool:
     """Whether somebody refused to have such an amount sent: the engine does not try it again."""
-    return decision.payout > tenant.four_eyes_above and await store.has_refused_payout(
-        tx, filed.claim_id, tenant_id=filed.tenant_id
+    return decision.payout > tenant.four_eyes_above and any(
+        (one.about, one.state) == (approvals.PAYOUT, "REFUSED") for one in asked
     )

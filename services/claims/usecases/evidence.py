@@ -127,7 +127,7 @@ async def add_evidence(
     cover, filed = await lock_claim(tx, command.claim_id, tenant_id=command.tenant_id)
     filing.must_be_open(filed.claim_id, filed.state)
     filed, taken = await with_evidence(tx, filed, command.evidence_ids)
-    await announce_evidence(tx, filed, taken, now=now)
+    await announce(tx, filed, *evidence_added(filed, taken), now=now)
     filed = await take_answer(
         tx,
         filed,
@@ -157,18 +157,17 @@ async def with_evidence(
     return replace(filed, claim=replace(filed.claim, evidence=kinds)), taken
 
 
-async def announce_evidence(
-    tx: Tx, filed: FiledClaim, taken: Sequence[Evidence], *, now: datetime
-) -> None:
-    for evidence in taken:
-        added = EvidenceAdded(
+def evidence_added(filed: FiledClaim, taken: Sequence[Evidence]) -> list[EvidenceAdded]:
+    return [
+        EvidenceAdded(
             claim_id=filed.claim_id,
             policy_id=filed.policy_id or "",
             evidence_id=evidence.evidence_id,
             kind=evidence.kind,
             sha256=evidence.sha256,
         )
-        await announce(tx, filed, added, now=now)
+        for evidence in taken
+    ]
 
 
 async def get_openable(tx: Tx, evidence_id: str, *, tenant_id: str) -> Evidence:

@@ -16,7 +16,7 @@ from services.claims.domain.clocks import Clock, Missed, Position
 from services.claims.domain.decision import Decision
 from services.claims.domain.requests import InformationRequest
 from services.claims.events import ClaimOverdue, EvidenceReminded, EvidenceRequested
-from services.claims.store import FiledClaim
+from services.claims.store import Beside, FiledClaim
 from services.claims.usecases.announcing import announce
 
 NOTE_OVERDUE = "note_overdue"
@@ -42,24 +42,17 @@ async def follow(
     tx: Tx,
     filed: FiledClaim,
     decided: Decided,
-    request: InformationRequest | None,
+    beside: Beside,
     *,
     now: datetime,
 ) -> FiledClaim:
     """Ask for what is missing, and move the clocks; writes only what changed.
 
-    `request` is what the claimant was asked for so far.
+    `beside` has what the claimant was asked for so far, and the payouts as they are now.
     """
     timed = await _timed(tx, filed, decided, now=now)
-    await _ask(tx, timed, decided, request, now=now)
-    is_new = decided.is_first and not decided.is_settled
-    tenant_id = filed.tenant_id
-    payouts = (
-        [] if is_new else await store.list_payouts(tx, filed.claim_id, tenant_id=tenant_id)
-    )
-    known: dict[str, Clock] = {}
-    if not decided.is_first:
-        known = await store.list_clocks(tx, filed.claim_id, tenant_id=tenant_id)
+    await _ask(tx, timed, decided, beside.request, now=now)
+    known = {clock.name: clock for clock in beside.clocks}
     # What passed before this is said, though the clock may stop with it.
     misses = clocks.missed(known, now)
     position = Position(
@@ -70,7 +63,7 @@ async def follow(
         decided_at=decided.decided_at,
         complete_at=timed.claim.complete_at,
         pauses=timed.pauses,
-        payouts=payouts,
+        payouts=beside.payouts,
         known=clocks.noted(known, misses),
     )
     timed = await _keep(tx, timed, known, clocks.reckon(position, now), misses, now=now)

@@ -28,7 +28,7 @@ async def create_payout(
     debit: Account,
     by: str,
     now: datetime,
-) -> None:
+) -> Payout:
     """Owe the money and have it sent, or ask somebody else than `by` first where it is a lot.
 
     `debit` is what bears it.
@@ -48,11 +48,12 @@ async def create_payout(
     await ledger.book(tx, filed.tenant_id, [entry], now=now)
     if payout.state == "APPROVED":
         await schedule(tx, payout, tenant_id=filed.tenant_id, now=now)
-        return
+        return payout
     wanted = Wanted(
         why=f"{payout.amount} is more than {limit}: two people.", scope=approvals.CASHIER
     )
     await ask(tx, filed, approvals.PAYOUT, payout.payout_id, wanted, by=by, now=now)
+    return payout
 
 
 async def schedule(tx: Tx, payout: Payout, *, tenant_id: str, now: datetime) -> None:
@@ -86,11 +87,17 @@ async def void_payout(
     return back
 
 
-async def void_waiting(tx: Tx, filed: FiledClaim, *, now: datetime) -> None:
-    """The advances that still wait for a second person: the decision itself pays now, or nothing."""
-    for payout in await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id):
-        if (payout.kind, payout.state) == ("ADVANCE", "CREATED"):
-            await void_payout(tx, payout, "DECIDED", tenant_id=filed.tenant_id, now=now)
+async def void_waiting(
+    tx: Tx, payouts: Sequence[Payout], *, tenant_id: str, now: datetime
+) -> tuple[Payout, ...]:
+    """The payouts, with the advances void that still wait for a second person.
+
+    The decision itself pays now, or nothing.
+    """
+    waiting = [p for p in payouts if (p.kind, p.state) == ("ADVANCE", "CREATED")]
+    for payout in waiting:
+        await void_payout(tx, payout, "DECIDED", tenant_id=tenant_id, now=now)
+    return tuple(replace(p, state="VOID") if p in waiting else p for p in payouts)
 
 
 def list_unsent(payouts: Sequence[Payout]) -> list[Payout]:

@@ -1,5 +1,6 @@
 """A decision written down: what is kept, said, asked, put by and paid of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,13 +14,14 @@ from libs.common.money import zero
 from libs.common.plans.codes import Outcome
 from libs.common.plans.values import Plan
 from services.claims import store
-from services.claims.domain import appeal, approvals, filing
+from services.claims.domain import appeal, appeals, approvals, filing
+from services.claims.domain.appeals import Appeal
 from services.claims.domain.approvals import Override, Wanted
 from services.claims.domain.decision import Decision
 from services.claims.domain.filing import Payout
 from services.claims.domain.requests import InformationRequest
 from services.claims.events import ClaimDecided, Line, Reason
-from services.claims.store import FiledClaim
+from services.claims.store import Beside, FiledClaim
 from services.claims.usecases.announcing import announce
 from services.claims.usecases.closing import close_when_over, open_window
 from services.claims.usecases.following import Decided, follow
@@ -37,6 +39,7 @@ async def record(
     tx: Tx,
     rules: Rules,
     filed: FiledClaim,
+    beside: Beside,
     proposal: Proposal,
     *,
     is_settled: bool,
@@ -46,10 +49,10 @@ async def record(
     overrides: tuple[Override, ...] = (),
     second: Wanted | None = None,
     approved_by: str | None = None,
-    request: InformationRequest | None = None,
 ) -> FiledClaim:
+    """`beside` is what the claim has before it."""
     decision, awaits = proposal.decision, second is not None
-    latest = await store.find_latest_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
+    latest, request = beside.latest, beside.request
     is_held = request is not None and request.holds(now)
     state = filing.state_after(decision, is_settled=is_settled, is_held=is_held)
     following = Decided(
@@ -64,10 +67,11 @@ async def record(
         is_asked_again = (latest.awaits_approval, latest.overrides) == (awaits, overrides)
         if is_asked_again and is_same(latest, proposal, is_settled=is_settled):
             following = replace(following, decided_at=latest.decided_at)
-            return await _stay(tx, filed, state, following, request, now=now)
-        await store.void_approval(
-            tx, latest.decision_id, "DECIDED_ANEW", tenant_id=filed.tenant_id
-        )
+            return await _stay(tx, filed, state, following, beside, now=now)
+        if latest.awaits_approval:
+            await store.void_approval(
+                tx, latest.decision_id, "DECIDED_ANEW", tenant_id=filed.tenant_id
+            )
     decision_id = new_id("dec")
     await store.insert_decision(
         tx,
@@ -96,8 +100,8 @@ async def record(
         decided,
         decision,
         decision_id,
+        beside.reserve,
         is_settled=is_settled,
-        is_first=latest is None,
         now=now,
     )
     event = _claim_decided(
@@ -113,19 +117,22 @@ async def record(
     if filed.state != "UNDER_APPEAL":
         event = _with_appeal(event, proposal.plan)
     await announce(tx, decided, event, now=now)
-    await _watch(tx, decided, decision, request if is_held else None)
+    await _watch(tx, decided, following, request if is_held else None)
     if second is not None:
         about = approvals.DECISION
         await ask(tx, decided, about, decision_id, second, by=decided_by, now=now)
-    if following.is_settled and latest is not None:
-        await void_waiting(tx, decided, now=now)
+    payouts = beside.payouts
+    if following.is_settled:
+        payouts = await void_waiting(tx, payouts, tenant_id=filed.tenant_id, now=now)
     if is_settled and decision.outcome is Outcome.APPROVED:
-        decided = await _pay(tx, rules, decided, decision, decision_id, by=decided_by, now=now)
+        decided, payouts = await _pay(
+            tx, rules, decided, decision, decision_id, payouts, by=decided_by, now=now
+        )
     if decided.policy_id is None:
         return decided
-    decided = await follow(tx, decided, following, request, now=now)
+    decided = await follow(tx, decided, following, replace(beside, payouts=payouts), now=now)
     if is_settled and decided.state in filing.STANDING_STATES:
-        return await _await_appeal(tx, decided, proposal.plan, now=now)
+        return await _await_appeal(tx, decided, proposal.plan, beside.appeals, now=now)
     return decided
 
 
@@ -134,7 +141,7 @@ async def _stay(
     filed: FiledClaim,
     state: str,
     following: Decided,
-    request: InformationRequest | None,
+    beside: Beside,
     *,
     now: datetime,
 ) -> FiledClaim:
@@ -144,22 +151,24 @@ async def _stay(
     if filed.state in filing.OPEN_STATES and state in filing.OPEN_STATES:
         filed = replace(filed, state=state)
         await store.save_claim(tx, filed)
+    request = beside.request
     if request is not None:
-        held = request if request.holds(now) else None
-        await _watch(tx, filed, following.decision, held)
-    return await follow(tx, filed, following, request, now=now)
+        await _watch(tx, filed, following, request if request.holds(now) else None)
+    return await follow(tx, filed, following, beside, now=now)
 
 
-async def _await_appeal(tx: Tx, filed: FiledClaim, plan: Plan, *, now: datetime) -> FiledClaim:
+async def _await_appeal(
+    tx: Tx, filed: FiledClaim, plan: Plan, heard: Sequence[Appeal], *, now: datetime
+) -> FiledClaim:
     """What stands may be appealed for a while, and the claim closes behind that.
 
     A claim on no policy has no programme to appeal to; one under appeal waits for its decision.
     """
     if filed.policy_id is None:
         return filed
-    if await store.has_open_appeal(tx, filed.claim_id, tenant_id=filed.tenant_id):
+    if appeals.is_open(heard):
         return await restand(tx, filed)
-    await open_window(tx, filed, plan, decided_at=now)
+    await open_window(tx, filed, plan, heard, decided_at=now)
     return await close_when_over(tx, filed, now=now)
 
 
@@ -169,13 +178,13 @@ async def _pay(
     filed: FiledClaim,
     decision: Decision,
     decision_id: str,
+    payouts: tuple[Payout, ...],
     *,
     by: str,
     now: datetime,
-) -> FiledClaim:
+) -> tuple[FiledClaim, tuple[Payout, ...]]:
     """Owe what the decision pays, less what went before it; PAID when nothing is left."""
     assert filed.policy_id is not None
-    payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
     # One that failed is owed still, and goes out again.
     gone = sum(
         (p.amount for p in payouts if p.state != "VOID"),
@@ -183,7 +192,7 @@ async def _pay(
     )
     left = decision.payout - gone
     if left.amount_minor <= 0:
-        return await restand(tx, filed)
+        return await restand(tx, filed), payouts
     payout = Payout(
         payout_id=new_id("pyt"),
         claim_id=filed.claim_id,
@@ -193,19 +202,22 @@ async def _pay(
         instrument=decision.instrument,
         state="APPROVED",
     )
-    await create_payout(tx, rules, filed, payout, debit=Account.CLAIMS, by=by, now=now)
-    return filed
+    created = await create_payout(
+        tx, rules, filed, payout, debit=Account.CLAIMS, by=by, now=now
+    )
+    return filed, (*payouts, created)
 
 
 async def _watch(
-    tx: Tx, filed: FiledClaim, decision: Decision, held: InformationRequest | None
+    tx: Tx, filed: FiledClaim, decided: Decided, held: InformationRequest | None
 ) -> None:
     """Have the claim looked at again by itself when time alone may change the answer, or a
     person has waited long enough for theirs."""
-    ends = (filing.look_again_at(decision), None if held is None else held.lapses_at)
+    ends = (filing.look_again_at(decided.decision), None if held is None else held.lapses_at)
     due_at = min((at for at in ends if at is not None), default=None)
     if due_at is None:
-        await cancel_deadline(tx, filed.tenant_id, LOOK_AGAIN, filed.claim_id)
+        if not decided.is_first:
+            await cancel_deadline(tx, filed.tenant_id, LOOK_AGAIN, filed.claim_id)
         return
     await set_deadline(
         tx,

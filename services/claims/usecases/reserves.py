@@ -17,23 +17,24 @@ async def reserve(
     filed: FiledClaim,
     decision: Decision,
     decision_id: str,
+    held: Money | None,
     *,
     is_settled: bool,
-    is_first: bool,
     now: datetime,
 ) -> None:
     """Put by what the latest decision would cost, whatever its outcome; nothing once one stands.
 
-    Only the difference to what is put by is booked. An approval that stands releases it all: its
-    payout then books the cost. An appeal puts nothing by: its decider may raise it, by no known sum.
+    Only the difference to what is `held` already is booked. An approval that stands releases it all:
+    its payout then books the cost. An appeal puts nothing by: its decider may raise it, by no known
+    sum.
     """
     nothing = zero(decision.payout.currency)
     stands = is_settled and decision.outcome in (Outcome.APPROVED, Outcome.DENIED)
     assessed = decision.assessment
     wanted = nothing if stands or assessed is None else assessed.amount
-    if is_first and wanted == nothing:
-        return
-    await _put_by(tx, filed, wanted, kind="reserve", reference=decision_id, now=now)
+    await _put_by(
+        tx, filed, held or nothing, wanted, kind="reserve", reference=decision_id, now=now
+    )
 
 
 async def release_reserve(tx: Tx, filed: FiledClaim, *, now: datetime) -> None:
@@ -43,6 +44,7 @@ async def release_reserve(tx: Tx, filed: FiledClaim, *, now: datetime) -> None:
         await _put_by(
             tx,
             filed,
+            held,
             zero(held.currency),
             kind="reserve-released",
             reference=filed.claim_id,
@@ -51,10 +53,16 @@ async def release_reserve(tx: Tx, filed: FiledClaim, *, now: datetime) -> None:
 
 
 async def _put_by(
-    tx: Tx, filed: FiledClaim, wanted: Money, *, kind: str, reference: str, now: datetime
+    tx: Tx,
+    filed: FiledClaim,
+    held: Money,
+    wanted: Money,
+    *,
+    kind: str,
+    reference: str,
+    now: datetime,
 ) -> None:
-    held = await store.find_reserve(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    more = wanted - (held or zero(wanted.currency))
+    more = wanted - held
     if filed.policy_id is None or not more.amount_minor:
         return
     # A reserve that shrinks is the same transfer with its amount negative: costs go down again.

@@ -6,7 +6,7 @@ from datetime import datetime
 from libs.common.db import Tx
 from libs.common.plans.codes import Outcome
 from services.claims import store
-from services.claims.domain import filing
+from services.claims.domain import appeals, filing
 from services.claims.store import FiledClaim
 from services.claims.usecases.closing import close_when_over
 
@@ -16,20 +16,21 @@ async def restand(tx: Tx, filed: FiledClaim) -> FiledClaim:
 
     One that is open, withdrawn or closed stays as it is; but a closed one may owe money back.
     """
-    after = await store.get_aftermath(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    reopens = filed.state == "CLOSED" and after.owes
-    if filed.state not in filing.STANDING_STATES and not reopens:
+    is_closed = filed.state == filing.CLOSED
+    if filed.state not in filing.STANDING_STATES and not is_closed:
+        return filed
+    beside = await store.get_beside(tx, filed)
+    owes = any(repayment.state == "OPEN" for repayment in beside.repayments)
+    if is_closed and not owes:
         return filed
     latest = await store.find_standing_decision(tx, filed.claim_id, tenant_id=filed.tenant_id)
     assert latest is not None, "what is not open is decided"
-    payouts = await store.list_payouts(tx, filed.claim_id, tenant_id=filed.tenant_id)
-    appealed = await store.has_open_appeal(tx, filed.claim_id, tenant_id=filed.tenant_id)
     state = filing.standing(
         Outcome(latest.outcome),
-        payouts,
-        is_under_appeal=appealed,
-        owes=after.owes,
-        was_closed=after.was_closed,
+        beside.payouts,
+        is_under_appeal=appeals.is_open(beside.appeals),
+        owes=owes,
+        was_closed=filed.closed_at is not None,
     )
     stands = replace(filed, state=state)
     await store.save_claim(tx, stands)

@@ -13,7 +13,8 @@ from services.claims import store
 from services.claims.domain.cases import Cover
 from services.claims.domain.evidence import supplied
 from services.claims.store import Evidence, FiledClaim
-from services.claims.usecases.evidence import announce_evidence
+from services.claims.usecases.announcing import announce
+from services.claims.usecases.evidence import evidence_added
 from services.claims.usecases.locking import lock_claim
 from services.claims.usecases.rules import Rules
 
@@ -66,7 +67,7 @@ async def attach_tracking(
     for evidence in brought:
         await store.insert_evidence(tx, evidence, tenant_id=filed.tenant_id)
     taken = await store.take_evidence(tx, [one.evidence_id for one in brought], filed)
-    await announce_evidence(tx, filed, taken, now=now)
+    await announce(tx, filed, *evidence_added(filed, taken), now=now)
 
 
 def _evidence(kind: str, filed: FiledClaim, file: FileFacts, *, now: datetime) -> Evidence:
