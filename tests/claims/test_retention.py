@@ -20,9 +20,8 @@ from tests.claims.appealing import (
     SEEN,
     TOO_LATE,
     Hearing,
-    refused,
 )
-from tests.claims.desk import Desk, tracked, way_of
+from tests.claims.desk import Desk, refused, tracked, way_of
 from tests.claims.test_evidence import kept, stored, waits_for_a_lock
 from tests.claims.test_evidence_links import follow, link
 from tests.conftest import AppOf, DbOf, Token

@@ -53,7 +53,8 @@ STATES: Mapping[str, set[str]] = {
     "DENIED": {"UNDER_APPEAL", "CLOSED", "APPROVED", "PAYING", "PAID", "RECOVERY"},
     "PAYING": {"PAID", "UNDER_APPEAL", "RECOVERY", "CLOSED", "APPROVED", "REFERRED"},
     "PAID": {"UNDER_APPEAL", "RECOVERY", "CLOSED", "APPROVED", "PAYING"},
-    "UNDER_APPEAL": DECIDED,
+    # REFERRED: what had not gone is not owed any more; the claim is decided before its appeal.
+    "UNDER_APPEAL": DECIDED | {"REFERRED"},
     # REFERRED: an appeal's difference that had not gone, undone by what the carrier paid.
     "RECOVERY": {"PAID", "CLOSED", "UNDER_APPEAL", "PAYING", "APPROVED", "DENIED", "REFERRED"},
     "CLOSED": {"RECOVERY"},
