@@ -293,7 +293,7 @@ async def test_a_withdrawal_and_a_decision_at_once_leave_nothing_owed(desk: Desk
 async def test_a_withdrawal_as_the_payout_is_sent_has_the_one_or_the_other(desk: Desk) -> None:
     for number in range(10):
         policy_id = f"pol_01JQZX7Y5V00000000000001{number:02d}"
-        await desk.hears(*way_of(policy_id, tracking=late(policy_id)))
+        await desk.hears(*way_of(policy_id, tracking=late(policy_id), customer_id=policy_id))
         claim = await desk.a_claim(policy_id=policy_id)
 
         answer, _ = await asyncio.gather(withdraw(desk, claim), fire_due(desk.client, NOW))
