@@ -49,7 +49,7 @@ async def hearing(
 
 async def a_denial_with_a_paper(hearing: Hearing) -> Json:
     """Denied for want of the film; the pictures came."""
-    claim = await hearing.a_damage(evidence_ids=await hearing.upload(PAPERS[1]))
+    claim = await hearing.a_damage(evidence_ids=await hearing.desk.papers(PAPERS[1]))
     await hearing.desk.at(LAPSED)
     return await hearing.decided(claim)
 
@@ -177,7 +177,7 @@ async def test_q47_files_of_a_claim_that_was_taken_back_are_kept_as_long(
     hearing: Hearing, tmp_path: Path
 ) -> None:
     desk = hearing.desk
-    claim = await hearing.a_damage(evidence_ids=await hearing.upload(PAPERS[1]))
+    claim = await hearing.a_damage(evidence_ids=await hearing.desk.papers(PAPERS[1]))
     assert (await desk.post(f"/v1/claims/{claim['claim_id']}/withdrawal", {})).is_success
 
     await desk.at("2026-02-02T08:59:59.999999")
@@ -192,7 +192,7 @@ async def test_q47_files_that_moved_to_the_claim_in_its_place_are_kept_for_that(
     hearing: Hearing, tmp_path: Path
 ) -> None:
     desk = hearing.desk
-    old = await hearing.a_damage(evidence_ids=await hearing.upload(PAPERS[1]))
+    old = await hearing.a_damage(evidence_ids=await hearing.desk.papers(PAPERS[1]))
     swapped = await desk.post(f"/v1/claims/{old['claim_id']}/swap", {"peril": "LOSS"})
     assert swapped.status_code == 201, swapped.text
 
@@ -206,7 +206,7 @@ async def test_q47_a_claim_that_owes_money_keeps_its_files_and_the_time_runs_ane
     hearing: Hearing, tmp_path: Path
 ) -> None:
     desk = hearing.desk
-    claim = await hearing.a_damage(evidence_ids=await hearing.upload(*PAPERS))
+    claim = await hearing.a_damage(evidence_ids=await hearing.desk.papers(*PAPERS))
     claim = await hearing.decided(claim, video_elements=SEEN)
     await hearing.paid_out(claim, FILED)
     await desk.at("2024-03-04T00:00")
@@ -296,7 +296,7 @@ async def test_q47_bytes_that_come_while_they_are_forgotten_are_kept(
 
 
 async def test_q47_a_claim_on_no_policy_has_no_files(hearing: Hearing) -> None:
-    files = await hearing.upload(PAPERS[1])
+    files = await hearing.desk.papers(PAPERS[1])
     body = {"tracking_number": "NOBODYS1", "peril": "LOSS", "evidence_ids": files}
 
     refused(await hearing.desk.post("/v1/claims", body), 422, "unknown-evidence")

@@ -51,12 +51,11 @@ STATES: Mapping[str, set[str]] = {
     # REFERRED again where fresher copies, or a second person, undo it before the money goes.
     "APPROVED": OPEN | DECIDED | ENDS,
     "DENIED": {"UNDER_APPEAL", "CLOSED", "APPROVED", "PAYING", "PAID", "RECOVERY"},
-    "PAYING": {"PAID", "UNDER_APPEAL", "RECOVERY", "CLOSED", "APPROVED", "REFERRED"},
+    # Open again where money that failed, or had not gone, is not owed like that any more.
+    "PAYING": OPEN | DECIDED,
     "PAID": {"UNDER_APPEAL", "RECOVERY", "CLOSED", "APPROVED", "PAYING"},
-    # REFERRED: what had not gone is not owed any more; the claim is decided before its appeal.
-    "UNDER_APPEAL": DECIDED | {"REFERRED"},
-    # REFERRED: an appeal's difference that had not gone, undone by what the carrier paid.
-    "RECOVERY": {"PAID", "CLOSED", "UNDER_APPEAL", "PAYING", "APPROVED", "DENIED", "REFERRED"},
+    "UNDER_APPEAL": OPEN | DECIDED,
+    "RECOVERY": OPEN | DECIDED,
     "CLOSED": {"RECOVERY"},
     "WITHDRAWN": set(),
 }
