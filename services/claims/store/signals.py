@@ -21,7 +21,7 @@ MAX_FOUND: Final = 50
 _files = msgspec.json.Decoder(tuple[SharedFile, ...])
 _policies = msgspec.json.Decoder(tuple[OtherPolicy, ...])
 
-# What the platform makes is the same for everybody. A claim that was withdrawn for another one on
+# What platform and provider bring may be of many parcels, as a carrier's letter is. A claim that was withdrawn for another one on
 # the same parcel (JS-12) leaves it its papers, and is none of its customer's any more.
 _AROUND = """
     SELECT
@@ -29,9 +29,9 @@ _AROUND = """
             SELECT DISTINCT mine.kind, other.claim_id
             FROM evidence mine
             JOIN evidence other ON other.tenant_id = mine.tenant_id AND other.sha256 = mine.sha256
-                AND other.claim_id <> mine.claim_id AND other.submitted_by <> 'platform'
+                AND other.claim_id <> mine.claim_id AND other.submitted_by = 'claimant'
             JOIN claims c ON c.claim_id = other.claim_id AND c.tenant_id = other.tenant_id
-            WHERE mine.tenant_id = $1 AND mine.claim_id = $2 AND mine.submitted_by <> 'platform'
+            WHERE mine.tenant_id = $1 AND mine.claim_id = $2 AND mine.submitted_by = 'claimant'
                 AND NOT (c.state = 'WITHDRAWN' AND c.policy_id = $3)
             ORDER BY other.claim_id, mine.kind LIMIT $8
         ) f) AS files,
@@ -45,7 +45,8 @@ _AROUND = """
         ARRAY(
             SELECT c.claim_id FROM covers o
             JOIN claims c ON c.tenant_id = o.tenant_id AND c.policy_id = o.policy_id
-            WHERE o.tenant_id = $1 AND o.terms ->> 'customer_id' = $5 AND $5 <> ''
+            WHERE o.tenant_id = $1 AND o.terms ->> 'customer_id' = $5
+                AND o.terms ->> 'customer_id' <> ''
                 AND c.claim_id <> $2 AND c.filed_at > $6 AND c.filed_at <= $7
                 AND c.state <> 'WITHDRAWN'
             ORDER BY c.filed_at DESC, c.claim_id LIMIT $8
