@@ -152,15 +152,16 @@ class Claiming(RuleBasedStateMachine):
 
     # --- the usual way, of which the rest departs ------------------------------------------
 
-    @initialize(peril=st.integers(0, 5))
-    def claim_in_good_order(self, peril: int) -> None:
+    @initialize(peril=st.integers(0, 5), is_whole=st.booleans())
+    def claim_in_good_order(self, peril: int, is_whole: bool) -> None:
         """With all papers of the programme, on the parcel as it then is."""
         perils = PERILS[self.plan]
         chosen = perils[peril % len(perils)]
         self.scan("heard" if chosen in ("LOSS", "SEIZURE", "RETURN") else "delivered")
         self.now += timedelta(days=30 if chosen in ("LOSS", "DELAY", "RETURN") else 1)
         self.done(self.desk.at(naive_utc(self.now)))
-        body: Json = {"peril": chosen, "is_whole_parcel": True, "exception_noted": True}
+        body: Json = {"peril": chosen, "exception_noted": True}
+        body |= {"is_whole_parcel": True} if is_whole else {"item_ids": ["i1"]}
         body |= {"refund_to_buyer": self.amount(70_000)}
         body["evidence_ids"] = self._upload(PAPERS[self.plan])
         self._filed(body)
@@ -171,6 +172,35 @@ class Claiming(RuleBasedStateMachine):
         """A person lets the engine's answer stand, and what it owes goes out."""
         body = {"findings": self._findings(data)}
         self.post(f"/v1/claims/{self._one(data)}/decision", body, by=by)
+        self.done(self.desk.at(naive_utc(self.now)))
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), by=people)
+    def claim_the_rest(self, data: st.DataObject, by: str) -> None:
+        """Another item, with all its papers, decided by a person."""
+        body: Json = {"peril": data.draw(st.sampled_from(PERILS[self.plan]))}
+        body |= {"item_ids": ["i2"], "exception_noted": True}
+        body |= {"refund_to_buyer": self.amount(70_000)}
+        body["evidence_ids"] = self._upload(PAPERS[self.plan])
+        known = len(self.claims)
+        self._filed(body)
+        if len(self.claims) > known:
+            whole = {"findings": {**self._findings(data), "grades": {"i2": "1"}}}
+            self.post(f"/v1/claims/{self.claims[-1]}/decision", whole, by=by)
+            self.done(self.desk.at(naive_utc(self.now)))
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), grade=st.sampled_from(["1", "1", "0.2"]))
+    def appeal_what_stands(self, data: st.DataObject, grade: str) -> None:
+        """And have it heard by whoever may, who sees more of the damage, or less."""
+        response = self.post(f"/v1/claims/{self._one(data)}/appeals", {"grounds": "Too low."})
+        if not response.is_success:
+            return
+        body = {"findings": {"grades": {"i1": grade}}, "note": "Read once more."}
+        path = f"/v1/appeals/{response.json()['appeal_id']}/decision"
+        for by in PEOPLE:
+            if self.post(path, body, by=by).is_success:
+                break
         self.done(self.desk.at(naive_utc(self.now)))
 
     @precondition(lambda self: self.claims)
@@ -417,6 +447,21 @@ class Claiming(RuleBasedStateMachine):
             """
         )
         assert row["goods"] <= row["insured"], dict(row)
+
+    @invariant()
+    def what_is_over_owes_nothing_and_holds_nothing_in_reserve(self) -> None:
+        for row in self.rows(
+            """
+            SELECT c.claim_id, c.state, c.reserve_minor, ARRAY(
+                SELECT state FROM payouts p WHERE p.tenant_id = $1 AND p.claim_id = c.claim_id
+            ) AS payouts
+            FROM claims c WHERE c.tenant_id = $1
+            """
+        ):
+            if row["state"] in ENDS:
+                assert set(row["payouts"]) <= {"VOID"}, dict(row)
+            if row["state"] not in OPEN:
+                assert row["reserve_minor"] == 0, dict(row)
 
     @invariant()
     def nobody_owes_back_what_has_not_arrived(self) -> None:
