@@ -152,8 +152,16 @@ class Claiming(RuleBasedStateMachine):
 
     # --- the usual way, of which the rest departs ------------------------------------------
 
-    @initialize(peril=st.integers(0, 5), is_whole=st.booleans())
-    def claim_in_good_order(self, peril: int, is_whole: bool) -> None:
+    @initialize(
+        peril=st.integers(0, 5),
+        is_whole=st.booleans(),
+        grade=st.sampled_from([None, "1", "0.5"]),
+        is_sent=st.booleans(),
+        data=st.data(),
+    )
+    def claim_in_good_order(
+        self, data: st.DataObject, peril: int, is_whole: bool, grade: str | None, is_sent: bool
+    ) -> None:
         """With all papers of the programme, on the parcel as it then is."""
         perils = PERILS[self.plan]
         chosen = perils[peril % len(perils)]
@@ -165,6 +173,11 @@ class Claiming(RuleBasedStateMachine):
         body |= {"refund_to_buyer": self.amount(70_000)}
         body["evidence_ids"] = self._upload(PAPERS[self.plan])
         self._filed(body)
+        if grade is not None:
+            whole = {"findings": {**self._findings(data), "grades": {"i1": grade}}}
+            self.post(f"/v1/claims/{self.claims[0]}/decision", whole, by="ann")
+        if is_sent:
+            self.done(self.desk.at(naive_utc(self.now)))
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), by=people)
