@@ -21,8 +21,9 @@ MAX_FOUND: Final = 50
 _files = msgspec.json.Decoder(tuple[SharedFile, ...])
 _policies = msgspec.json.Decoder(tuple[OtherPolicy, ...])
 
-# What platform and provider bring may be of many parcels, as a carrier's letter is. A claim that was withdrawn for another one on
-# the same parcel (JS-12) leaves it its papers, and is none of its customer's any more.
+# What platform and provider bring may be of many parcels, as a carrier's letter is. A claim that was
+# withdrawn for another one on the same parcel (JS-12) leaves it its papers, and is none of its
+# customer's any more.
 _AROUND = """
     SELECT
         (SELECT coalesce(jsonb_agg(f), '[]') FROM (
