@@ -260,6 +260,7 @@ async def test_what_is_not_covered_is_denied_at_once_and_pays_nothing(
 ) -> None:
     shop = shop_of(tenant)
     policy = await SOLD[tenant](shop)
+    await shop.settle()  # the claims service has heard that cover began
     covered = {what.peril for what in COVERED if what.tenant == tenant}
     answers: dict[str, Any] = {}
     for peril in sorted(PERILS - covered):
